@@ -1,0 +1,41 @@
+import type { AppliedLimit, LimitOwner } from './limit.ts'
+import type { ApiRecord, CredentialRecord, Limit, PrincipalRecord } from './records.ts'
+
+interface Limited {
+  readonly id: string
+  readonly limits: readonly Limit[]
+}
+
+/** A record's limits with their counters' keys, made once per record as read. */
+const memo = new WeakMap<Limited, readonly AppliedLimit[]>()
+const NONE: readonly AppliedLimit[] = []
+
+/**
+ * Every limit that applies to a request: the credential's, the principal's and the API's. A limit of a
+ * principal is shared by all of its credentials, one of an API by all of its callers.
+ */
+export function appliedLimits(
+  credential: CredentialRecord,
+  principal: PrincipalRecord,
+  api: ApiRecord,
+): readonly AppliedLimit[] {
+  const own = limitsOf('credential', credential)
+  const shared = limitsOf('principal', principal)
+  const all = limitsOf('api', api)
+  if (shared.length === 0 && all.length === 0) return own
+  return [...own, ...shared, ...all]
+}
+
+function limitsOf(owner: LimitOwner, record: Limited): readonly AppliedLimit[] {
+  if (record.limits.length === 0) return NONE
+  let applied = memo.get(record)
+  if (applied === undefined) {
+    applied = record.limits.map((limit) => ({
+      key: `${owner}:${record.id}:${limit.type}:${limit.name}`,
+      owner,
+      limit,
+    }))
+    memo.set(record, applied)
+  }
+  return applied
+}

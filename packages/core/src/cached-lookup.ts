@@ -1,0 +1,102 @@
+import { BoundedMap } from './bounded-map.ts'
+import type { Records, TableName } from './records.ts'
+
+/** Where records come from. Must throw when the store cannot be asked: "absent" is an answer, silence is not. */
+export interface RecordReader {
+  read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined>
+}
+
+/** Whether cached records may be used: "the feed was confirmed no longer ago than the bound allows". */
+export interface Lease {
+  holds(): boolean
+}
+
+/** The store could not be asked, so nothing can be decided. */
+export class LookupUnavailable extends Error {
+  override name = 'LookupUnavailable'
+}
+
+type Entry = Records[TableName]
+
+/**
+ * Records by id, kept while the lease holds and until the feed says that they changed. Absence is never cached.
+ * Must: after `invalidate` returns, no call that starts later gets a record read before it.
+ */
+export class CachedLookup {
+  readonly #reader: RecordReader
+  readonly #lease: Lease
+  readonly #entries: BoundedMap<string, Entry>
+  readonly #flights = new Map<string, Promise<Entry | undefined>>()
+  #lastCredentialId: string | null = null
+
+  constructor(reader: RecordReader, lease: Lease, maxEntries: number) {
+    this.#reader = reader
+    this.#lease = lease
+    this.#entries = new BoundedMap(maxEntries)
+  }
+
+  /** What is cached, at once; undefined says nothing about the store. */
+  peek<T extends TableName>(table: T, id: string): Records[T] | undefined {
+    if (!this.#lease.holds()) return undefined
+    return this.#entries.get(`${table}/${id}`) as Records[T] | undefined
+  }
+
+  /** The record, from the cache or the store. @throws LookupUnavailable */
+  async get<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
+    return this.peek(table, id) ?? this.read(table, id)
+  }
+
+  /**
+   * The record as the store has it now. Those who ask while a read is under way share it.
+   * @throws LookupUnavailable
+   */
+  read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
+    const key = `${table}/${id}`
+    const underWay = this.#flights.get(key)
+    if (underWay !== undefined) return underWay as Promise<Records[T] | undefined>
+    const flight = this.#load(table, id, key)
+    this.#flights.set(key, flight)
+    return flight as Promise<Records[T] | undefined>
+  }
+
+  async #load<T extends TableName>(table: T, id: string, key: string): Promise<Entry | undefined> {
+    // The read begins only after the flight is registered, so an invalidation can always find it.
+    await null
+    const mine = this.#flights.get(key)
+    try {
+      const record = await this.#reader.read(table, id)
+      if (this.#flights.get(key) === mine) {
+        if (record === undefined) this.#entries.delete(key)
+        else this.#entries.set(key, record)
+      }
+      if (table === 'credential' && record !== undefined) this.#lastCredentialId = id
+      return record
+    } catch (cause) {
+      throw new LookupUnavailable('The store could not be read', { cause })
+    } finally {
+      if (this.#flights.get(key) === mine) this.#flights.delete(key)
+    }
+  }
+
+  /** A change was seen: what is cached is dropped, and a read under way no longer counts for later callers. */
+  invalidate(table: TableName, id: string): void {
+    const key = `${table}/${id}`
+    this.#entries.delete(key)
+    this.#flights.delete(key)
+  }
+
+  /** Changes may have been missed: everything is dropped. */
+  clear(): void {
+    this.#entries.clear()
+    this.#flights.clear()
+  }
+
+  /** A credential that was there when last read: what an unknown id is compared with, to take the same time. */
+  get lastCredentialId(): string | null {
+    return this.#lastCredentialId
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+}

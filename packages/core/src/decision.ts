@@ -1,0 +1,49 @@
+import type { LimitState } from './limit.ts'
+import type { ApiRecord, CredentialRecord, PrincipalRecord } from './records.ts'
+import type { VerdictCode } from './verdict.ts'
+
+/** The checks of verify, in the order in which they run. A decision names the one that refused. */
+export const CHECKS = [
+  'proxy',
+  'request',
+  'route',
+  'tls',
+  'extract',
+  'kind',
+  'secret',
+  'state',
+  'time',
+  'audience',
+  'binding',
+  'conditions',
+  'scopes',
+  'limits',
+] as const
+export type CheckName = (typeof CHECKS)[number]
+
+/** The answer of verify, with what the operator may know about how it came about. */
+export interface Decision {
+  readonly code: VerdictCode
+  /** The check that refused; null when VALID. All checks before it passed. */
+  readonly failedCheck: CheckName | null
+  /** For the operator's eyes: why, in a sentence, without any secret. Null when VALID. */
+  readonly detail: string | null
+  readonly api: ApiRecord | null
+  /** The pattern of the route that matched, as `METHOD /path`; null: none asked for or none matched. */
+  readonly route: string | null
+  /** True when the route is public: nobody was asked who they are. */
+  readonly public: boolean
+  /** Present from the moment the secret is proven, so never with NOT_FOUND or BAD_SECRET. */
+  readonly credential: CredentialRecord | null
+  /** Version of the secret that was presented. */
+  readonly version: number | null
+  readonly principal: PrincipalRecord | null
+  /** What the credential may do at this API: grants and roles within the principal's ceiling. */
+  readonly scopes: readonly string[]
+  /** The scope expression that was needed, or null. */
+  readonly required: string | null
+  /** The limits that applied, tightest first. */
+  readonly limits: readonly LimitState[]
+  /** Seconds to wait before trying again, for 429 and 503; else null. */
+  readonly retryAfterSeconds: number | null
+}

@@ -1,0 +1,113 @@
+import type { CachedLookup, Lease } from './cached-lookup.ts'
+import type { TableName } from './records.ts'
+
+/** The feed as a follower needs it. */
+export interface FeedReader {
+  changesSince(
+    position: number,
+    limit: number,
+  ): Promise<readonly { position: number; touched: readonly { table: TableName; id: string }[] }[]>
+}
+
+export interface FollowerOptions {
+  readonly feed: FeedReader
+  readonly lookup: () => CachedLookup
+  /** Called after the cache has forgotten what changed. */
+  readonly onTouched: (table: TableName, id: string) => void
+  /** Called when a poll fails, and with null when polls work again. */
+  readonly onFault: (error: unknown) => void
+  /** How long a confirmation by the feed lets the cache answer. Milliseconds. */
+  readonly leaseMs: number
+  /** Monotonic and wall clock; the lease ends when either says so. Milliseconds. */
+  readonly monotonic: () => number
+  readonly wall: () => number
+}
+
+const PAGE = 500
+
+/**
+ * Follows the feed: drops from the cache what changed, and holds the lease. The lease counts from when a poll
+ * was sent, since only then was the answer known to be complete.
+ */
+export class Follower implements Lease {
+  readonly #options: FollowerOptions
+  #position: number
+  #confirmedMonotonicMs = Number.NEGATIVE_INFINITY
+  #confirmedWallMs = Number.NEGATIVE_INFINITY
+  #polling: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  /** @param position where the cache, still empty, begins to follow */
+  constructor(position: number, options: FollowerOptions) {
+    this.#position = position
+    this.#options = options
+  }
+
+  /** The newest change that this node has seen. */
+  get position(): number {
+    return this.#position
+  }
+
+  holds(): boolean {
+    const { leaseMs, monotonic, wall } = this.#options
+    const wallAgeMs = wall() - this.#confirmedWallMs
+    return (
+      monotonic() - this.#confirmedMonotonicMs <= leaseMs && wallAgeMs <= leaseMs && wallAgeMs >= -leaseMs
+    )
+  }
+
+  /** Milliseconds since the feed last confirmed that nothing was missed; Infinity before the first time. */
+  lagMs(): number {
+    return this.#options.monotonic() - this.#confirmedMonotonicMs
+  }
+
+  /**
+   * Asks the feed. Whoever calls while a poll is under way gets the next one, which is sent after the call: what
+   * was committed before the call has been seen when the promise resolves, unless the feed could not be read.
+   */
+  poll(): Promise<void> {
+    if (this.#polling === null) return this.#start()
+    this.#next ??= this.#polling.then(() => {
+      this.#next = null
+      return this.#start()
+    })
+    return this.#next
+  }
+
+  #start(): Promise<void> {
+    this.#polling = this.#pollOnce().finally(() => {
+      this.#polling = null
+    })
+    return this.#polling
+  }
+
+  async #pollOnce(): Promise<void> {
+    const { feed, lookup, onTouched, onFault, monotonic, wall } = this.#options
+    const sentMonotonicMs = monotonic()
+    const sentWallMs = wall()
+    try {
+      for (;;) {
+        const changes = await feed.changesSince(this.#position, PAGE)
+        for (const change of changes) {
+          for (const { table, id } of change.touched) {
+            lookup().invalidate(table, id)
+            onTouched(table, id)
+          }
+          this.#position = change.position
+        }
+        if (changes.length < PAGE) break
+      }
+    } catch (error) {
+      onFault(error)
+      return
+    }
+    this.#confirmedMonotonicMs = sentMonotonicMs
+    this.#confirmedWallMs = sentWallMs
+    onFault(null)
+  }
+
+  /** Resolves once this node has seen the change at `position`, or the feed cannot be read. */
+  async reach(position: number): Promise<void> {
+    if (this.#position < position) await this.poll()
+  }
+}

@@ -1,0 +1,70 @@
+export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
+export { CachedLookup, type Lease, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
+export { CHECKS, type CheckName, type Decision } from './decision.ts'
+export {
+  type Extraction,
+  type ExtractRules,
+  extract,
+  type Presented,
+  readAuthorization,
+  readBareKey,
+} from './extract.ts'
+export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
+export { type FeedReader, Follower, type FollowerOptions } from './follow.ts'
+export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
+export {
+  digestSecret,
+  formatKey,
+  generateId,
+  generateSecret,
+  isCredentialId,
+  isKeyPrefix,
+  type ParsedKey,
+  parseKey,
+} from './key.ts'
+export { KINDS } from './kinds/kinds.ts'
+export type { AppliedLimit, Limiter, LimitOwner, LimitResult, LimitState } from './limit.ts'
+export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
+export { isAllowedPreflight } from './preflight.ts'
+export { ProofCache } from './proof-cache.ts'
+export {
+  type ApiRecord,
+  type Conditions,
+  CREDENTIAL_KINDS,
+  CREDENTIAL_STATES,
+  type CredentialKind,
+  type CredentialRecord,
+  type CredentialState,
+  type Credits,
+  type Grant,
+  type Limit,
+  type Metadata,
+  PRINCIPAL_TYPES,
+  type PrincipalRecord,
+  type PrincipalType,
+  QUOTA_PERIODS,
+  type Quota,
+  type RateLimit,
+  type Records,
+  type RoleRecord,
+  type Route,
+  type SecretVersion,
+  TABLE_NAMES,
+  type TableName,
+  type TimeWindow,
+  type WorkspaceRecord,
+} from './records.ts'
+export { anyCovers, coversAll, intersectScopes, isScope, isScopePattern, scopeCovers } from './scope.ts'
+export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
+export { parseStrictJson, type StrictJson } from './strict-json.ts'
+export {
+  type Challenge,
+  challengeFor,
+  type DenialCode,
+  problemType,
+  publicCode,
+  VERDICT_CODES,
+  VERDICTS,
+  type VerdictCode,
+} from './verdict.ts'
+export { refuse, routeName, type Verifier, type VerifyRequest, verify } from './verify.ts'

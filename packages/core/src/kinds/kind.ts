@@ -1,0 +1,31 @@
+import type { CachedLookup } from '../cached-lookup.ts'
+import type { Presented } from '../extract.ts'
+import type { ProofCache } from '../proof-cache.ts'
+import type { CredentialKind, CredentialRecord } from '../records.ts'
+import type { SealingKeys } from '../seal.ts'
+import type { DenialCode } from '../verdict.ts'
+
+/** What a kind may use to prove what was presented. */
+export interface ProofContext {
+  readonly lookup: CachedLookup
+  readonly proofs: ProofCache
+  readonly sealingKeys: SealingKeys
+  /** True: nothing cached may be used, a read-your-writes token asks for more than the feed has confirmed. */
+  readonly fresh: boolean
+}
+
+export type ProofResult =
+  | { readonly type: 'proven'; readonly credential: CredentialRecord; readonly version: number }
+  /** `detail` is for the operator; the caller of an API never sees it. */
+  | { readonly type: 'refused'; readonly code: DenialCode; readonly detail: string }
+
+/**
+ * One kind of credential. `claims` decides by form alone whether a presented string is of this kind: only
+ * "not mine" moves on to the next kind, a refusal is final.
+ */
+export interface Kind {
+  readonly kind: CredentialKind
+  claims(presented: Presented): boolean
+  /** Must: before the secret is proven, a refusal tells nobody whether the id exists, by answer or by time. */
+  prove(presented: Presented, context: ProofContext): Promise<ProofResult>
+}

@@ -1,0 +1,5 @@
+import { apiKeyKind } from './api-key.ts'
+import type { Kind } from './kind.ts'
+
+/** The kinds in the order in which they are asked. Only "not mine" moves on to the next. */
+export const KINDS: readonly Kind[] = [apiKeyKind]

@@ -1,0 +1,46 @@
+import { hash } from 'node:crypto'
+import type { RandomBytes } from './base62.ts'
+import { BoundedMap } from './bounded-map.ts'
+
+/** "This string proves version V of credential C." Never a verdict: state, time and all else run every time. */
+export interface Proven {
+  readonly credentialId: string
+  readonly version: number
+  /** The sealed digest that it was compared with: another one in the record means: prove again. */
+  readonly sealedDigest: string
+}
+
+/**
+ * Remembers proofs under a digest salted per process, so that memory holds no presented secret and the cache
+ * key is of no use elsewhere. (An HMAC would halve the warm path for nothing: the digest never leaves memory.)
+ */
+export class ProofCache {
+  readonly #salt: string
+  readonly #entries: BoundedMap<string, Proven>
+
+  constructor(maxEntries: number, randomBytes: RandomBytes) {
+    this.#salt = Buffer.from(randomBytes(16)).toString('latin1')
+    this.#entries = new BoundedMap(maxEntries)
+  }
+
+  /** The key under which a presented string is remembered. */
+  keyOf(presented: string): string {
+    return hash('sha256', this.#salt + presented, 'base64')
+  }
+
+  get(key: string): Proven | undefined {
+    return this.#entries.get(key)
+  }
+
+  set(key: string, proven: Proven): void {
+    this.#entries.set(key, proven)
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The records Credence keeps, as values. Every row belongs to one workspace and carries a `revision`
+ * that grows by one with each write of that row (compare-and-set, ETag).
+ * Times are milliseconds since the Unix epoch; every such field ends in `Ms`.
+ */
+
+/** The kinds of credential, in the order in which verify tries them. */
+export const CREDENTIAL_KINDS = ['api_key', 'client_secret', 'basic', 'access_token', 'jwt'] as const
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number]
+
+export const PRINCIPAL_TYPES = ['application', 'service', 'user'] as const
+export type PrincipalType = (typeof PRINCIPAL_TYPES)[number]
+
+/** What an operator attached to a record; handed on in verdicts, never interpreted. */
+export type Metadata = Readonly<Record<string, string>>
+
+interface Row {
+  readonly id: string
+  readonly workspaceId: string
+  /** 1 when made, one more with each write of this row. */
+  readonly revision: number
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+}
+
+/** The isolation boundary. A workspace's `workspaceId` is its own id. */
+export interface WorkspaceRecord extends Row {
+  readonly name: string
+  /** Prefix of the keys issued here, unless an API has one of its own: `crd_live`. */
+  readonly keyPrefix: string
+}
+
+/** One line of an API's policy: which requests it covers and what they need. */
+export interface Route {
+  /** An HTTP method in upper case, or `*` for every method. GET covers HEAD. */
+  readonly method: string
+  /** Path pattern, see route.ts: literal segments, `*` for one segment, `**` last for any rest. */
+  readonly path: string
+  /** Scope expression (see scope.ts) or null: any valid credential of this API. Ignored when public. */
+  readonly scopes: string | null
+  readonly public: boolean
+  readonly accepts: readonly CredentialKind[] | null
+  /** What one request takes from the limits. */
+  readonly cost: number
+}
+
+/** A resource server that is protected. */
+export interface ApiRecord extends Row {
+  readonly name: string
+  readonly audience: string
+  readonly scopes: readonly string[]
+  readonly routes: readonly Route[]
+  readonly accepts: readonly CredentialKind[]
+  /** `http://host:port` or `https://…` without path, query or fragment; null: no gateway. */
+  readonly upstream: string | null
+  /** Host the gateway mounts this API at; null: any host. */
+  readonly host: string | null
+  /** `/` or `/segment/…` without a slash at the end. */
+  readonly basePath: string
+  readonly stripBasePath: boolean
+  readonly corsOrigins: readonly string[]
+  readonly requiresTls: boolean
+  /** Longest life of a credential issued for this API, in seconds; null: no bound. */
+  readonly maxLifetimeSeconds: number | null
+  readonly keyPrefix: string | null
+  /** Name of a query parameter in which a credential is accepted; null (the default): none. */
+  readonly queryParameter: string | null
+  /** Name, in lower case, of one further header in which a key is accepted; null: none. */
+  readonly credentialHeader: string | null
+  readonly limits: readonly Limit[]
+  readonly metadata: Metadata
+  /** True of the API `credence`, which every workspace has from the start and nobody changes. */
+  readonly builtIn: boolean
+}
+
+/** A named set of scopes of one API. */
+export interface RoleRecord extends Row {
+  readonly name: string
+  readonly apiId: string
+  readonly scopes: readonly string[]
+}
+
+/** (API, scopes and roles): what a credential may do, or the most a principal's credentials may. */
+export interface Grant {
+  readonly apiId: string
+  readonly scopes: readonly string[]
+  readonly roleIds: readonly string[]
+}
+
+/** Who is calling. */
+export interface PrincipalRecord extends Row {
+  readonly name: string
+  readonly type: PrincipalType
+  readonly externalId: string | null
+  readonly owner: string | null
+  readonly contact: string | null
+  readonly disabledAtMs: number | null
+  /** null: unrestricted. Empty: nothing at all. */
+  readonly ceiling: readonly Grant[] | null
+  readonly limits: readonly Limit[]
+  readonly metadata: Metadata
+}
+
+/** When a credential may be used. Every member that is not null must hold. */
+export interface Conditions {
+  /** CIDR ranges or single addresses, IPv4 and IPv6. */
+  readonly ipRanges: readonly string[] | null
+  readonly methods: readonly string[] | null
+  /** Path patterns as in Route.path. */
+  readonly paths: readonly string[] | null
+  readonly timeWindow: TimeWindow | null
+}
+
+/** Days and a daily span in which a credential works, in one IANA time zone. */
+export interface TimeWindow {
+  /** 1 Monday … 7 Sunday (ISO 8601). */
+  readonly days: readonly number[]
+  /** Minutes after midnight, 0 … 1439. */
+  readonly startMinute: number
+  /** Minutes after midnight, 1 … 1440, exclusive. At or before startMinute: the span runs over midnight. */
+  readonly endMinute: number
+  readonly timeZone: string
+}
+
+export type Limit = RateLimit | Quota | Credits
+
+/** GCRA: bursts up to `limit`, refilled evenly over `windowSeconds`. */
+export interface RateLimit {
+  readonly type: 'rate'
+  readonly name: string
+  readonly limit: number
+  readonly windowSeconds: number
+}
+
+export const QUOTA_PERIODS = ['hour', 'day', 'week', 'month'] as const
+
+/** So many per calendar period, counted in UTC. A week begins on Monday. */
+export interface Quota {
+  readonly type: 'quota'
+  readonly name: string
+  readonly limit: number
+  readonly period: (typeof QUOTA_PERIODS)[number]
+}
+
+/** Remaining uses. With a refill, `refillAmount` come back every `refillSeconds`, up to `limit`. */
+export interface Credits {
+  readonly type: 'credits'
+  readonly name: string
+  readonly limit: number
+  readonly refill: { readonly amount: number; readonly everySeconds: number } | null
+}
+
+/** One secret of a credential. Rotation adds a version and gives the older one an end. */
+export interface SecretVersion {
+  /** 1, 2, 3 … */
+  readonly version: number
+  /** The keyed digest, sealed; see seal.ts. Never leaves the server. */
+  readonly sealedDigest: string
+  readonly createdAtMs: number
+  /** From this moment on the version is EXPIRED; null: lives as long as the credential. */
+  readonly endsAtMs: number | null
+  readonly revokedAtMs: number | null
+}
+
+export const CREDENTIAL_STATES = ['active', 'disabled', 'quarantined', 'revoked'] as const
+/** What was decided about a credential. Expiry is not a state: it is compared at every use. */
+export type CredentialState = (typeof CREDENTIAL_STATES)[number]
+
+/** What proves a principal. */
+export interface CredentialRecord extends Row {
+  readonly kind: CredentialKind
+  readonly principalId: string
+  readonly name: string | null
+  readonly keyPrefix: string
+  readonly state: CredentialState
+  /** Why it was disabled, quarantined or revoked, in the words of whoever did it. */
+  readonly stateReason: string | null
+  readonly stateChangedAtMs: number | null
+  readonly notBeforeMs: number | null
+  readonly expiresAtMs: number | null
+  readonly grants: readonly Grant[]
+  readonly conditions: Conditions | null
+  readonly limits: readonly Limit[]
+  readonly metadata: Metadata
+  readonly tags: readonly string[]
+  /** Oldest first, never empty. */
+  readonly versions: readonly SecretVersion[]
+  /** The credential that issued this one; null for the first admin key. */
+  readonly issuedBy: string | null
+}
+
+/** Every record by the name of its table. */
+export interface Records {
+  workspace: WorkspaceRecord
+  api: ApiRecord
+  role: RoleRecord
+  principal: PrincipalRecord
+  credential: CredentialRecord
+}
+export type TableName = keyof Records
+export const TABLE_NAMES = [
+  'workspace',
+  'api',
+  'role',
+  'principal',
+  'credential',
+] as const satisfies TableName[]

@@ -1,0 +1,430 @@
+import { appliedLimits } from './applied-limits.ts'
+import { type CachedLookup, LookupUnavailable } from './cached-lookup.ts'
+import { checkConditions } from './condition.ts'
+import type { CheckName, Decision } from './decision.ts'
+import { type ExtractRules, extract, type Presented } from './extract.ts'
+import type { RawHeaders } from './headers.ts'
+import type { ProofResult } from './kinds/kind.ts'
+import { KINDS } from './kinds/kinds.ts'
+import type { Limiter } from './limit.ts'
+import { effectiveScopes, roleIdsFor } from './permission.ts'
+import { isAllowedPreflight } from './preflight.ts'
+import type { ProofCache } from './proof-cache.ts'
+import type {
+  ApiRecord,
+  CredentialRecord,
+  PrincipalRecord,
+  Records,
+  RoleRecord,
+  Route,
+  TableName,
+} from './records.ts'
+import { routeTableOf } from './route.ts'
+import { parsedExpression, satisfies } from './scope-expression.ts'
+import type { SealingKeys } from './seal.ts'
+import type { DenialCode } from './verdict.ts'
+
+/** A request to decide about. */
+export interface VerifyRequest {
+  /** Null: the API is `homeApiId` of whoever is calling. */
+  readonly api: ApiRecord | null
+  /**
+   * With `api` null: which API of the credential's own workspace to decide for; null there asks only who this is,
+   * wherever it may go: no grants, conditions, scopes or limits are looked at.
+   */
+  readonly homeApiId: ((workspaceId: string) => string) | null
+  /** What was presented, when it is given outside of headers; null: it is looked for in them. */
+  readonly credential: Presented | null
+  readonly headers: RawHeaders
+  /** The query string with its `?`, or empty. */
+  readonly query: string
+  readonly method: string | null
+  /** The path in canonical form (route.ts), or null where none is known. */
+  readonly path: string | null
+  /** Address of the client, or null where it is not known. */
+  readonly ip: string | null
+  /** Whether the client's connection is TLS. */
+  readonly secure: boolean
+  /** Whether the API's routes decide what is needed; then method and path must be there. */
+  readonly useRoutes: boolean
+  /** A scope expression that is needed besides, or null. */
+  readonly scopes: string | null
+  /** What the request takes from the limits; null: what the route says, else 1. */
+  readonly cost: number | null
+  /** True: read every record anew, for a caller that must see its own write. */
+  readonly fresh: boolean
+}
+
+export interface Verifier {
+  readonly lookup: CachedLookup
+  readonly proofs: ProofCache
+  readonly sealingKeys: SealingKeys
+  readonly limiter: Limiter
+  readonly clock: () => number
+}
+
+/**
+ * Decides about a request: the one function behind the gateway, forward-auth, `POST /v1/verify` and the guard.
+ * A refusal never rests on a cached record: before refusing, the store is read again. A store that cannot be
+ * read gives UNAVAILABLE. Everything else that is thrown is a fault of ours.
+ */
+export async function verify(request: VerifyRequest, verifier: Verifier): Promise<Decision> {
+  try {
+    const decision = await attempt(request, verifier)
+    if (request.fresh || !restsOnRecords(decision)) return decision
+    return await attempt({ ...request, fresh: true }, verifier)
+  } catch (error) {
+    if (!(error instanceof LookupUnavailable)) throw error
+    return {
+      ...refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read'),
+      retryAfterSeconds: 1,
+    }
+  }
+}
+
+/** Whether a refusal could be due to a cached record. An unproven secret was read from the store already. */
+function restsOnRecords(decision: Decision): boolean {
+  switch (decision.failedCheck) {
+    case null:
+    case 'proxy':
+    case 'request':
+    case 'extract':
+    case 'secret':
+    case 'limits':
+      return false
+    case 'route':
+    case 'tls':
+    case 'kind':
+    case 'state':
+    case 'time':
+    case 'audience':
+    case 'binding':
+    case 'conditions':
+    case 'scopes':
+      return true
+  }
+}
+
+/** The ordered checks: route and TLS, then what was presented, then who that is and what it may do. */
+async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Decision> {
+  const { lookup } = verifier
+  let api = request.api
+  if (api !== null && request.fresh) {
+    const now = await lookup.read('api', api.id)
+    if (now === undefined) return refuse(api, 'route', 'ROUTE_UNKNOWN', 'the API was deleted')
+    api = now
+  }
+  const route = api !== null && request.useRoutes ? matchRoute(api, request) : null
+  if (route !== null && 'code' in route) return route
+  if (api?.requiresTls && !request.secure) {
+    return refuse(api, 'tls', 'TLS_REQUIRED', 'the request came without TLS', route)
+  }
+  if (api !== null && route?.public) return passPublic(api, route)
+
+  const proof = await proveCaller(api, route, request, verifier)
+  if ('code' in proof) return proof
+  const { credential, version } = proof
+  const principal = await recordOf('principal', credential.principalId, request.fresh, lookup)
+  if (principal === undefined)
+    return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
+  const nowMs = verifier.clock()
+  const identity: Identity = { api, route, credential, version, principal }
+  const over = stateProblem(identity) ?? timeProblem(identity, nowMs)
+  if (over !== null) return deny(identity, over.check, over.code, over.detail)
+  if (api === null && request.homeApiId !== null) {
+    api = (await recordOf('api', request.homeApiId(credential.workspaceId), request.fresh, lookup)) ?? null
+    if (api === null) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
+  }
+  if (api === null) return allow(identity, [], null, [])
+  return decideAbout({ ...identity, api }, request, verifier, nowMs)
+}
+
+/** Finds what was presented and proves it, or refuses in a way that does not tell whether the id exists. */
+async function proveCaller(
+  api: ApiRecord | null,
+  route: Route | null,
+  request: VerifyRequest,
+  { lookup, proofs, sealingKeys }: Verifier,
+): Promise<Extract<ProofResult, { type: 'proven' }> | Decision> {
+  let presented = request.credential
+  if (presented === null) {
+    const extraction = extract(request.headers, request.query, api ?? HEADERS_ONLY)
+    if (extraction.type === 'refused')
+      return refuse(api, 'extract', extraction.code, extraction.detail, route)
+    presented = extraction.presented
+  }
+  const candidate = presented
+  const kind = KINDS.find((one) => one.claims(candidate))
+  if (kind === undefined) return refuseForeign(api, presented, route)
+  const accepts = route?.accepts ?? api?.accepts
+  if (accepts !== undefined && !accepts.includes(kind.kind)) {
+    return refuse(api, 'kind', 'KIND_NOT_ACCEPTED', `${kind.kind} is not among ${accepts.join(', ')}`, route)
+  }
+  const proof = await kind.prove(presented, { lookup, proofs, sealingKeys, fresh: request.fresh })
+  if (proof.type === 'refused') return refuse(api, 'secret', proof.code, proof.detail, route)
+  const { credential } = proof
+  if (api !== null && credential.workspaceId !== api.workspaceId) {
+    const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
+    return refuse(api, 'secret', 'NOT_FOUND', detail, route)
+  }
+  return proof
+}
+
+const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
+
+/** Who is calling, once the secret is proven. */
+interface Identity {
+  readonly api: ApiRecord | null
+  readonly route: Route | null
+  readonly credential: CredentialRecord
+  readonly version: number
+  readonly principal: PrincipalRecord
+}
+
+interface Caller extends Identity {
+  readonly api: ApiRecord
+}
+
+/** What a living credential may do: audience, conditions, scopes, limits. */
+async function decideAbout(
+  caller: Caller,
+  request: VerifyRequest,
+  verifier: Verifier,
+  nowMs: number,
+): Promise<Decision> {
+  const { api, route, credential, principal } = caller
+  const roles = await rolesFor(caller, verifier.lookup, request.fresh)
+  const scopes = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
+  if (scopes === null) return deny(caller, 'audience', 'WRONG_AUDIENCE', `no grant for API ${api.name}`)
+
+  if (credential.conditions !== null) {
+    const { method, path, ip } = request
+    const unmet = checkConditions(credential.conditions, { method, path, ip, nowMs })
+    if (unmet !== null) {
+      const detail = `${unmet.condition}: ${unmet.detail}`
+      return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }
+    }
+  }
+  for (const required of [route?.scopes ?? null, request.scopes]) {
+    if (required === null) continue
+    const expression = parsedExpression(required)
+    if (satisfies(expression, scopes)) continue
+    const who = route?.scopes === required ? `route ${routeName(route)} needs` : 'needed:'
+    const has = scopes.length === 0 ? 'nothing' : scopes.join(' ')
+    const detail = `${who} ${required}; has ${has}`
+    return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required }
+  }
+  return countLimits(caller, scopes, request, verifier, nowMs)
+}
+
+async function countLimits(
+  caller: Caller,
+  scopes: readonly string[],
+  request: VerifyRequest,
+  { limiter }: Verifier,
+  nowMs: number,
+): Promise<Decision> {
+  const { api, route, credential, principal } = caller
+  const required = route?.scopes ?? request.scopes
+  const applied = appliedLimits(credential, principal, api)
+  if (applied.length === 0) return allow(caller, scopes, required, [])
+  const taking = limiter.take(applied, request.cost ?? route?.cost ?? 1, nowMs)
+  const taken = taking instanceof Promise ? await taking : taking
+  if (taken.allowed) return allow(caller, scopes, required, taken.states)
+  const { failed } = taken
+  const code = failed.type === 'rate' ? 'RATE_LIMITED' : 'QUOTA_EXCEEDED'
+  const detail = `${failed.type} "${failed.name}" of the ${failed.owner}: ${failed.limit}, ${failed.remaining} left`
+  return {
+    ...deny(caller, 'limits', code, detail),
+    scopes,
+    required,
+    limits: taken.states,
+    retryAfterSeconds: taken.retryAfterSeconds,
+  }
+}
+
+type Problem = { readonly check: CheckName; readonly code: DenialCode; readonly detail: string } | null
+
+function stateProblem({ credential, version, principal }: Identity): Problem {
+  const check = 'state'
+  switch (credential.state) {
+    case 'revoked':
+      return { check, code: 'REVOKED', detail: because('revoked', credential) }
+    case 'quarantined':
+      return { check, code: 'QUARANTINED', detail: because('quarantined', credential) }
+    case 'disabled':
+      return { check, code: 'DISABLED', detail: because('disabled', credential) }
+    case 'active':
+      break
+  }
+  const secret = credential.versions.find((candidate) => candidate.version === version)
+  if (secret === undefined || secret.revokedAtMs !== null) {
+    return { check, code: 'REVOKED', detail: `version ${version} of its secret was revoked` }
+  }
+  return principal.disabledAtMs === null
+    ? null
+    : { check, code: 'DISABLED', detail: 'its principal is disabled' }
+}
+
+function because(state: string, credential: CredentialRecord): string {
+  return credential.stateReason === null ? state : `${state}: ${credential.stateReason}`
+}
+
+/** An end is exclusive: at `expiresAtMs` itself the credential is over. */
+function timeProblem({ credential, version }: Identity, nowMs: number): Problem {
+  const check = 'time'
+  if (credential.notBeforeMs !== null && nowMs < credential.notBeforeMs) {
+    return {
+      check,
+      code: 'NOT_YET_VALID',
+      detail: `begins at ${new Date(credential.notBeforeMs).toISOString()}`,
+    }
+  }
+  if (credential.expiresAtMs !== null && nowMs >= credential.expiresAtMs) {
+    return { check, code: 'EXPIRED', detail: `ended at ${new Date(credential.expiresAtMs).toISOString()}` }
+  }
+  const endsAtMs = credential.versions.find((candidate) => candidate.version === version)?.endsAtMs ?? null
+  if (endsAtMs !== null && nowMs >= endsAtMs) {
+    const detail = `version ${version} of its secret ended at ${new Date(endsAtMs).toISOString()}`
+    return { check, code: 'EXPIRED', detail }
+  }
+  return null
+}
+
+const NO_ROLES: ReadonlyMap<string, RoleRecord> = new Map()
+
+async function rolesFor(
+  { credential, principal, api }: Caller,
+  lookup: CachedLookup,
+  fresh: boolean,
+): Promise<ReadonlyMap<string, RoleRecord>> {
+  const ids = roleIdsFor(credential, principal, api.id)
+  if (ids.length === 0) return NO_ROLES
+  const roles = new Map<string, RoleRecord>()
+  for (const id of ids) {
+    const role = await recordOf('role', id, fresh, lookup)
+    if (role !== undefined && role.workspaceId === credential.workspaceId) roles.set(id, role)
+  }
+  return roles
+}
+
+function matchRoute(api: ApiRecord, request: VerifyRequest): Route | Decision {
+  const { method, path } = request
+  if (method === null || path === null) {
+    return refuse(api, 'request', 'BAD_REQUEST', 'routes decide here, but method or path is not known')
+  }
+  const preflight = isAllowedPreflight(api, method, path, request.headers)
+  const match = routeTableOf(api).match(method, path)
+  switch (match.type) {
+    case 'route':
+      return preflight ? { ...match.route, public: true } : match.route
+    case 'ambiguous':
+      return refuse(api, 'request', 'BAD_REQUEST', match.problem)
+    case 'unknown':
+      if (preflight) return { ...PREFLIGHT_ROUTE, path }
+      return refuse(api, 'route', 'ROUTE_UNKNOWN', `no route of ${api.name} covers ${method} ${path}`)
+  }
+}
+
+/** A CORS preflight carries no credential, by specification; the request that follows it is verified. */
+const PREFLIGHT_ROUTE: Route = {
+  method: 'OPTIONS',
+  path: '/**',
+  scopes: null,
+  public: true,
+  accepts: null,
+  cost: 0,
+}
+
+function refuseForeign(api: ApiRecord | null, presented: Presented, route: Route | null): Decision {
+  if (presented.scheme === 'basic') {
+    const detail = 'HTTP Basic is not among the kinds accepted here'
+    return refuse(api, 'kind', 'KIND_NOT_ACCEPTED', detail, route)
+  }
+  return refuse(
+    api,
+    'extract',
+    'MALFORMED',
+    'what was presented has the form of no kind of credential',
+    route,
+  )
+}
+
+/** `GET /orders/*`, as docs, logs and `credence why` name a route. */
+export function routeName(route: Route): string {
+  return `${route.method} ${route.path}`
+}
+
+/** A refusal before anybody is known. Also for the transports, which refuse what is no proper request. */
+export function refuse(
+  api: ApiRecord | null,
+  failedCheck: CheckName,
+  code: DenialCode,
+  detail: string,
+  route: Route | null = null,
+): Decision {
+  return {
+    code,
+    failedCheck,
+    detail,
+    api,
+    route: route === null ? null : routeName(route),
+    public: false,
+    credential: null,
+    version: null,
+    principal: null,
+    scopes: [],
+    required: route?.scopes ?? null,
+    limits: [],
+    retryAfterSeconds: null,
+  }
+}
+
+/** A refusal of a caller whose secret is proven. */
+function deny(caller: Identity, failedCheck: CheckName, code: DenialCode, detail: string): Decision {
+  const { api, route, credential, version, principal } = caller
+  return { ...refuse(api, failedCheck, code, detail, route), credential, version, principal }
+}
+
+function allow(
+  { api, route, credential, version, principal }: Identity,
+  scopes: readonly string[],
+  required: string | null,
+  limits: Decision['limits'],
+): Decision {
+  return {
+    code: 'VALID',
+    failedCheck: null,
+    detail: null,
+    api,
+    route: route === null ? null : routeName(route),
+    public: false,
+    credential,
+    version,
+    principal,
+    scopes,
+    required,
+    limits,
+    retryAfterSeconds: null,
+  }
+}
+
+function passPublic(api: ApiRecord, route: Route): Decision {
+  return {
+    ...refuse(api, 'route', 'MISSING', '', route),
+    code: 'VALID',
+    failedCheck: null,
+    detail: null,
+    public: true,
+  }
+}
+
+/** From the cache where it may be used, at once; else from the store. */
+function recordOf<T extends TableName>(
+  table: T,
+  id: string,
+  fresh: boolean,
+  lookup: CachedLookup,
+): Records[T] | undefined | Promise<Records[T] | undefined> {
+  return fresh ? lookup.read(table, id) : (lookup.peek(table, id) ?? lookup.read(table, id))
+}

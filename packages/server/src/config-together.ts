@@ -1,0 +1,60 @@
+import type { ConfigProblem } from './config-file.ts'
+import { formatListenAddress, isLoopbackHost, type ListenAddress } from './setting-parsers.ts'
+import { SETTINGS, type SettingValues } from './settings.ts'
+
+/** What can only be said of several settings at once. */
+export function problemsTogether(values: SettingValues): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  if ((values.tlsCertPath === null) !== (values.tlsKeyPath === null)) {
+    const [missing, present] =
+      values.tlsCertPath === null
+        ? (['tlsCertPath', 'tlsKeyPath'] as const)
+        : (['tlsKeyPath', 'tlsCertPath'] as const)
+    problems.push({
+      setting: SETTINGS[missing].name,
+      problem: `is missing, though ${SETTINGS[present].name} is set: TLS needs both`,
+      allowed: SETTINGS[missing].allowed,
+    })
+  }
+  if (values.feedPollMs >= values.leaseMs) {
+    problems.push({
+      setting: SETTINGS.feedPollMs.name,
+      problem: `is not shorter than ${SETTINGS.leaseMs.name}, so every lease would run out between two polls`,
+      allowed: SETTINGS.feedPollMs.allowed,
+    })
+  }
+  return [...problems, ...plainListenerProblems(values), ...sameAddressProblems(values)]
+}
+
+/** Keys travel on these listeners; in plain HTTP beyond this machine anybody on the way could read them. */
+function plainListenerProblems(values: SettingValues): ConfigProblem[] {
+  const hasTls = values.tlsCertPath !== null || values.tlsKeyPath !== null
+  if (hasTls || values.listenWithoutTls) return []
+  return (['listen', 'gatewayListen', 'adminListen'] as const)
+    .filter((key) => isExposed(values[key]))
+    .map((key) => ({
+      setting: SETTINGS[key].name,
+      problem: 'is reachable from other machines, which needs TLS',
+      allowed:
+        'a loopback address; or any with CREDENCE_TLS_CERT and CREDENCE_TLS_KEY; or, behind a proxy that ' +
+        'terminates TLS, any with CREDENCE_DANGEROUSLY_LISTEN_WITHOUT_TLS=true',
+    }))
+}
+
+function isExposed(address: ListenAddress | 'off' | null): boolean {
+  return address !== null && address !== 'off' && !isLoopbackHost(address.host)
+}
+
+function sameAddressProblems(values: SettingValues): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const takenBy = new Map<string, string>()
+  for (const key of ['listen', 'gatewayListen', 'adminListen', 'opsListen'] as const) {
+    const address = values[key]
+    if (address === null || address === 'off' || address.port === 0) continue
+    const text = formatListenAddress(address)
+    const other = takenBy.get(text)
+    if (other === undefined) takenBy.set(text, SETTINGS[key].name)
+    else problems.push({ setting: SETTINGS[key].name, problem: `is the address of ${other}`, allowed: null })
+  }
+  return problems
+}

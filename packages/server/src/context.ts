@@ -1,0 +1,43 @@
+import type { CachedLookup, Follower, Limiter, RandomBytes, SealingKeys, Verifier } from '@credence/core'
+import type { Logger } from 'pino'
+import type { ApiDirectory } from './api-directory.ts'
+import type { Config } from './config.ts'
+import type { DecisionLog } from './observe/decisions.ts'
+import type { Metrics } from './observe/metrics.ts'
+import type { UsageRecorder } from './observe/usage.ts'
+import type { Store } from './store/port.ts'
+import type { UsageStore } from './store/usage-store.ts'
+
+/** An address Credence itself listens on: never a legal upstream. */
+export interface OwnListener {
+  readonly name: 'api' | 'gateway' | 'admin' | 'ops'
+  readonly host: string
+  readonly port: number
+}
+
+/** What the parts of a running server share. Made by hand in serve.ts. */
+export interface Context {
+  readonly config: Config
+  readonly store: Store
+  readonly usageStore: UsageStore
+  readonly lookup: CachedLookup
+  readonly follower: Follower
+  readonly directory: ApiDirectory
+  readonly verifier: Verifier
+  readonly limiter: Limiter
+  readonly sealingKeys: SealingKeys
+  readonly usage: UsageRecorder
+  readonly decisions: DecisionLog
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Wall clock, milliseconds since the epoch. */
+  readonly clock: () => number
+  readonly randomBytes: RandomBytes
+  readonly newRequestId: () => string
+  readonly defaultWorkspaceId: string
+  /** Filled as listeners open. */
+  readonly listeners: OwnListener[]
+  /** False from SIGTERM on: readiness fails first, then connections drain. */
+  readonly readiness: { ready: boolean }
+  readonly startedAtMs: number
+}

@@ -1,0 +1,57 @@
+import { performance } from 'node:perf_hooks'
+import { type Decision, type VerifyRequest, verify } from '@credence/core'
+import type { Context } from './context.ts'
+import type { DecisionVia } from './observe/decisions.ts'
+
+/** Where a decision was asked for, and what the operator will want to find it by. */
+export interface Asking {
+  readonly requestId: string
+  readonly via: DecisionVia
+  /** The workspace whose operator sees the decision while the caller is not known; then it is the caller's. */
+  readonly workspaceId: string
+}
+
+/**
+ * Verifies and tells everybody who keeps an eye on it: the ring behind `credence why`, usage, metrics and, for
+ * refusals, the log. None of them can block or fail the request.
+ */
+export async function decide(context: Context, asking: Asking, request: VerifyRequest): Promise<Decision> {
+  const startedMs = performance.now()
+  const decision = await verify(request, context.verifier)
+  observe(context, asking, request, decision, performance.now() - startedMs)
+  return decision
+}
+
+/** Also for refusals that a transport makes before verify is asked. */
+export function observe(
+  context: Context,
+  asking: Asking,
+  request: Pick<VerifyRequest, 'method' | 'path' | 'ip' | 'headers'>,
+  decision: Decision,
+  durationMs: number,
+): void {
+  const atMs = context.clock()
+  const { method, path, ip } = request
+  const workspaceId = decision.credential?.workspaceId ?? asking.workspaceId
+  context.decisions.record({ ...asking, workspaceId, atMs, durationMs, method, path, ip, decision })
+  context.metrics.verified(decision.code, asking.via, durationMs)
+  context.usage.record(decision, { atMs, ip, headers: request.headers })
+  if (decision.code !== 'VALID') {
+    const { code, detail, failedCheck, api, credential } = decision
+    context.log.info(
+      {
+        request_id: asking.requestId,
+        via: asking.via,
+        code,
+        check: failedCheck,
+        detail,
+        api: api?.name,
+        credential: credential?.id,
+        method,
+        path,
+        ip,
+      },
+      'refused',
+    )
+  }
+}

@@ -1,0 +1,130 @@
+import { FAULTS, type FaultCode, parseStrictJson } from '@credence/core'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Context } from '../context.ts'
+import type { FieldError } from '../operations/operation.ts'
+import { faultAnswer } from './problem.ts'
+import { send } from './send.ts'
+
+export type App = FastifyInstance<
+  import('node:http').Server,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  import('fastify').FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** More errors than these help nobody; the first ones are told. */
+const MAX_ERRORS = 50
+
+/**
+ * A Fastify application with Credence's manners: strict JSON, every field at fault named, problem+json for all
+ * that goes wrong, a request id on every response. Routes are added by whoever makes a listener.
+ */
+export function createApp(context: Context, serverOptions: Partial<FastifyServerOptions> = {}): App {
+  const { config, newRequestId } = context
+  const app = fastify({
+    ...serverOptions,
+    logger: false,
+    genReqId: newRequestId,
+    requestIdHeader: false,
+    bodyLimit: config.bodyLimitBytes,
+    requestTimeout: config.requestHeadTimeoutSeconds * 1000,
+    trustProxy: false,
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false, caseSensitive: true },
+    ajv: {
+      customOptions: {
+        allErrors: true,
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: true,
+        allowUnionTypes: true,
+      },
+    },
+    // What Node's parser refuses never becomes a request: answered here, and the connection is closed.
+    clientErrorHandler(error, socket) {
+      const code =
+        'code' in error && error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'INVALID_REQUEST'
+      const { status, headers, body } = faultAnswer(code, FAULTS[code].meaning, newRequestId())
+      if (!socket.writable) return
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+      const length = Buffer.byteLength(body)
+      socket.end(
+        `HTTP/1.1 ${status} Error\r\n${lines.join('')}content-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
+      )
+    },
+  } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
+
+  app.decorateRequest('actor', null as never)
+  app.decorateRequest('rawBody', null as never)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, parsed) => {
+    request.rawBody = body as Buffer
+    // An empty body of an optional kind (revoke without a reason) is the empty object.
+    const json = body.length === 0 ? { ok: true as const, value: {} } : parseStrictJson(body as Buffer)
+    if (json.ok) return parsed(null, json.value)
+    parsed(Object.assign(new Error(json.problem), { faultCode: 'INVALID_JSON' }))
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('credence-request-id', request.id)
+    reply.header('cache-control', 'no-store')
+    request.rawBody = Buffer.alloc(0)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    send(reply, faultAnswer('RESOURCE_NOT_FOUND', 'there is nothing at this path', request.id))
+  })
+  app.setErrorHandler((error: FastifyError & { faultCode?: FaultCode }, request, reply) => {
+    const answer = errorAnswer(error, request.id)
+    if (answer.status >= 500) context.log.error({ err: error, request_id: request.id }, 'request failed')
+    send(reply, answer)
+  })
+  return app
+}
+
+function errorAnswer(error: FastifyError & { faultCode?: FaultCode }, requestId: string) {
+  if (error.faultCode !== undefined) return faultAnswer(error.faultCode, error.message, requestId)
+  if (error.validation !== undefined) {
+    const errors = error.validation
+      .slice(0, MAX_ERRORS)
+      .map((one) => fieldError(one, error.validationContext))
+    const detail = errors.map((one) => `${one.field}: ${one.detail}`).join('; ')
+    return faultAnswer('VALIDATION_FAILED', detail, requestId, errors)
+  }
+  const code = FASTIFY_FAULTS[error.code]
+  if (code !== undefined) return faultAnswer(code, FAULTS[code].meaning, requestId)
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return faultAnswer('INVALID_REQUEST', FAULTS.INVALID_REQUEST.meaning, requestId)
+  }
+  return faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
+}
+
+const FASTIFY_FAULTS: Readonly<Record<string, FaultCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+}
+
+type ValidationError = NonNullable<FastifyError['validation']>[number]
+
+/** Ajv's `/routes/0/path` as `routes[0].path`, with what is allowed there. */
+function fieldError(error: ValidationError, part: string | undefined): FieldError {
+  const { params } = error
+  const inside = params.missingProperty ?? params.additionalProperty
+  const steps = error.instancePath.split('/').slice(1).map(unescapePointer)
+  if (typeof inside === 'string') steps.push(inside)
+  let field = ''
+  for (const step of steps) field += /^\d+$/.test(step) ? `[${step}]` : `${field && '.'}${step}`
+  const detail =
+    params.additionalProperty !== undefined
+      ? 'is not a known field'
+      : params.missingProperty !== undefined
+        ? 'is required'
+        : Array.isArray(params.allowedValues)
+          ? `must be one of ${params.allowedValues.join(', ')}`
+          : (error.message ?? 'is not valid')
+  return { field: (field || part) ?? 'body', detail: detail.slice(0, 300) }
+}
+
+function unescapePointer(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~').slice(0, 100)
+}

@@ -1,0 +1,120 @@
+import {
+  challengeFor,
+  type Decision,
+  FAULTS,
+  type FaultCode,
+  type LimitState,
+  problemType,
+  publicCode,
+  VERDICTS,
+} from '@credence/core'
+import type { FieldError, OperationProblem } from '../operations/operation.ts'
+
+/** A response as a value, for Fastify and for the gateway's bare node:http alike. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** problem+json (RFC 9457), or nothing for an allowed request. */
+  readonly body: string
+}
+
+export const PROBLEM_JSON = 'application/problem+json'
+
+/** What a refused caller is told: status, challenge, limits and a body that gives nothing away. */
+export function answerTo(decision: Decision, requestId: string): HttpAnswer {
+  const code = publicCode(decision.code)
+  const { status, title } = VERDICTS[code]
+  const headers: Record<string, string> = {
+    'content-type': PROBLEM_JSON,
+    'cache-control': 'no-store',
+    'credence-request-id': requestId,
+    ...limitHeaders(decision),
+  }
+  const required = code === 'INSUFFICIENT_SCOPE' ? decision.required : null
+  const challenge = challengeFor(code, decision.api?.name ?? 'credence', required)
+  if (challenge !== null) headers['www-authenticate'] = challenge
+  const body = {
+    type: problemType(code),
+    title,
+    status,
+    code,
+    ...(required && { required }),
+    request_id: requestId,
+  }
+  return { status, headers, body: JSON.stringify(body) }
+}
+
+/** Retry-After (RFC 9110 section 10.2.3), RateLimit and RateLimit-Policy (IETF httpapi draft). */
+export function limitHeaders(decision: Decision): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (decision.retryAfterSeconds !== null) headers['retry-after'] = String(decision.retryAfterSeconds)
+  if (decision.limits.length > 0) {
+    headers.ratelimit = decision.limits.map(rateLimitItem).join(', ')
+    headers['ratelimit-policy'] = decision.limits.map(policyItem).join(', ')
+  }
+  return headers
+}
+
+function rateLimitItem({ name, remaining, resetSeconds }: LimitState): string {
+  return `"${name}";r=${remaining}${resetSeconds === null ? '' : `;t=${resetSeconds}`}`
+}
+
+function policyItem({ name, limit, windowSeconds }: LimitState): string {
+  return `"${name}";q=${limit}${windowSeconds === null ? '' : `;w=${windowSeconds}`}`
+}
+
+/** A fault as problem+json. @param detail for the caller's eyes: no secret, no internals */
+export function faultAnswer(
+  code: FaultCode,
+  detail: string,
+  requestId: string,
+  errors: readonly FieldError[] = [],
+): HttpAnswer {
+  const { status, title } = FAULTS[code]
+  const body = {
+    type: problemType(code),
+    title,
+    status,
+    code,
+    detail,
+    ...(errors.length > 0 && { errors }),
+    request_id: requestId,
+  }
+  return {
+    status,
+    headers: {
+      'content-type': PROBLEM_JSON,
+      'cache-control': 'no-store',
+      'credence-request-id': requestId,
+    },
+    body: JSON.stringify(body),
+  }
+}
+
+/** A refused operation. */
+export function operationAnswer(problem: OperationProblem, requestId: string): HttpAnswer {
+  if (problem.code !== 'INSUFFICIENT_SCOPE') {
+    return faultAnswer(problem.code, problem.detail, requestId, problem.errors)
+  }
+  const { status, title } = VERDICTS.INSUFFICIENT_SCOPE
+  const body = {
+    type: problemType(problem.code),
+    title,
+    status,
+    code: problem.code,
+    detail: problem.detail,
+    ...(problem.required && { required: problem.required }),
+    request_id: requestId,
+  }
+  const challenge = challengeFor('INSUFFICIENT_SCOPE', 'credence', problem.required ?? null)
+  return {
+    status,
+    headers: {
+      'content-type': PROBLEM_JSON,
+      'cache-control': 'no-store',
+      'credence-request-id': requestId,
+      ...(challenge !== null && { 'www-authenticate': challenge }),
+    },
+    body: JSON.stringify(body),
+  }
+}

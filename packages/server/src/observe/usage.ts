@@ -1,0 +1,192 @@
+import { type Decision, type RawHeaders, singleHeader, type VerdictCode } from '@credence/core'
+import type { UsageDelta, UsageStore } from '../store/usage-store.ts'
+import { redactSecrets } from './redact.ts'
+import { withoutControls } from './terminal-text.ts'
+
+/** What is noted about a use besides the decision. */
+export interface UsageFacts {
+  readonly atMs: number
+  readonly ip: string | null
+  readonly headers: RawHeaders
+}
+
+export interface UsageOptions {
+  readonly store: UsageStore
+  readonly flushEveryMs: number
+  /** Most (credential, version, code) entries that wait; what comes beyond is dropped and counted. */
+  readonly maxEntries: number
+  /** Calls back every so many milliseconds until the function it returns is called. */
+  readonly every: (ms: number, callback: () => void) => () => void
+  /** Told when a flush failed; what it held is kept for the next one. */
+  readonly onFlushFailed: (error: unknown) => void
+}
+
+type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] }
+type Entries = Map<string, Entry[]>
+
+const MAX_USER_AGENT_LENGTH = 128
+
+/**
+ * Counts uses in memory and writes the sums at intervals, in one batch. Recording never blocks and never throws.
+ * Only a proven credential is counted: ids are public, and guessing at one must leave no trace on it.
+ * What a crash can lose is what was recorded since the last flush.
+ */
+export class UsageRecorder {
+  readonly #options: UsageOptions
+  readonly #stopTimer: () => void
+  /** By credential: a handful of entries each, one per version and code. */
+  #pending: Entries = new Map()
+  #pendingCount = 0
+  /** What the flush under way has taken: neither waiting nor written. */
+  #inFlight: Entries = new Map()
+  #inFlightCount = 0
+  #flushing: Promise<boolean> | null = null
+  #dropped = 0
+
+  constructor(options: UsageOptions) {
+    this.#options = options
+    this.#stopTimer = options.every(options.flushEveryMs, () => void this.flush())
+  }
+
+  record(decision: Decision, facts: UsageFacts): void {
+    const { credential, version, code } = decision
+    if (credential === null || version === null) return
+    const entry = this.#entryFor(credential.id, credential.workspaceId, version, code, facts.atMs)
+    if (entry === null) {
+      this.#dropped++
+      return
+    }
+    entry.count++
+    // A clock that was set back must not make the last use older than the first.
+    if (facts.atMs < entry.lastAtMs) return
+    entry.lastAtMs = facts.atMs
+    entry.lastIp = facts.ip
+    entry.lastUserAgent = userAgent(facts.headers)
+  }
+
+  /**
+   * What is not written yet of a credential. Read the store first and add this: a flush that ends in between is
+   * then missing from the answer for a moment, which is better than being counted twice.
+   */
+  peek(credentialId: string): UsageDelta[] {
+    const merged: Entries = new Map()
+    for (const entries of [this.#inFlight, this.#pending]) {
+      for (const entry of entries.get(credentialId) ?? []) mergeInto(merged, { ...entry })
+    }
+    return merged.get(credentialId) ?? []
+  }
+
+  /** Entries that wait, and uses that were not counted since the start. */
+  get stats(): { readonly pending: number; readonly dropped: number } {
+    return { pending: this.#pendingCount + this.#inFlightCount, dropped: this.#dropped }
+  }
+
+  /**
+   * Writes what waits; false when the store would not take it. One at a time: a call during another waits for
+   * that one and then writes the rest.
+   */
+  async flush(): Promise<boolean> {
+    while (this.#flushing !== null) await this.#flushing
+    if (this.#pendingCount === 0) return true
+    this.#flushing = this.#flushPending()
+    try {
+      return await this.#flushing
+    } finally {
+      this.#flushing = null
+    }
+  }
+
+  /** Writes what is left and stops the timer. False: the store would not take it, and it is lost. */
+  async close(): Promise<boolean> {
+    this.#stopTimer()
+    return this.flush()
+  }
+
+  /** Never rejects. */
+  async #flushPending(): Promise<boolean> {
+    this.#inFlight = this.#pending
+    this.#inFlightCount = this.#pendingCount
+    this.#pending = new Map()
+    this.#pendingCount = 0
+    try {
+      await this.#options.store.flush([...this.#inFlight.values()].flat())
+      return true
+    } catch (error) {
+      this.#takeBack()
+      this.#options.onFlushFailed(error)
+      return false
+    } finally {
+      this.#inFlight = new Map()
+      this.#inFlightCount = 0
+    }
+  }
+
+  /** Puts a batch that was refused before what was recorded meanwhile. */
+  #takeBack(): void {
+    const newer = this.#pending
+    this.#pending = this.#inFlight
+    this.#pendingCount = this.#inFlightCount
+    for (const entries of newer.values()) {
+      for (const entry of entries) if (mergeInto(this.#pending, entry)) this.#pendingCount++
+    }
+  }
+
+  /** The entry to count on, made if there is room for it; null: there is none. */
+  #entryFor(
+    credentialId: string,
+    workspaceId: string,
+    version: number,
+    code: VerdictCode,
+    atMs: number,
+  ): Entry | null {
+    let entries = this.#pending.get(credentialId)
+    if (entries !== undefined) {
+      for (const entry of entries) if (entry.version === version && entry.code === code) return entry
+    }
+    if (this.#pendingCount + this.#inFlightCount >= this.#options.maxEntries) return null
+    const made: Entry = {
+      workspaceId,
+      credentialId,
+      version,
+      code,
+      count: 0,
+      firstAtMs: atMs,
+      lastAtMs: atMs,
+      lastIp: null,
+      lastUserAgent: null,
+    }
+    if (entries === undefined) {
+      entries = []
+      this.#pending.set(credentialId, entries)
+    }
+    entries.push(made)
+    this.#pendingCount++
+    return made
+  }
+}
+
+/** Adds an entry to those of its credential; true when it found none of its kind. */
+function mergeInto(all: Entries, entry: Entry): boolean {
+  const entries = all.get(entry.credentialId)
+  const same = entries?.find(({ version, code }) => version === entry.version && code === entry.code)
+  if (same === undefined) {
+    if (entries === undefined) all.set(entry.credentialId, [entry])
+    else entries.push(entry)
+    return true
+  }
+  same.count += entry.count
+  same.firstAtMs = Math.min(same.firstAtMs, entry.firstAtMs)
+  if (entry.lastAtMs >= same.lastAtMs) {
+    same.lastAtMs = entry.lastAtMs
+    same.lastIp = entry.lastIp
+    same.lastUserAgent = entry.lastUserAgent
+  }
+  return false
+}
+
+/** The caller's own words about itself: cut, without controls, and without a key that was put there by mistake. */
+function userAgent(headers: RawHeaders): string | null {
+  const value = singleHeader(headers, 'user-agent')
+  if (value === null) return null
+  return withoutControls(redactSecrets(value.slice(0, 1024))).slice(0, MAX_USER_AGENT_LENGTH)
+}

@@ -1,0 +1,86 @@
+import type { FaultCode, TableName } from '@credence/core'
+import type { Conflict } from '../store/port.ts'
+
+/** Who asks for an operation: the credential presented to administration, or the host itself. */
+export interface Actor {
+  readonly workspaceId: string
+  /** Null: the host (first start, recovery). */
+  readonly credentialId: string | null
+  readonly principalId: string | null
+  /** What the actor may do on the API `credence`; patterns. */
+  readonly scopes: readonly string[]
+  /** Nothing that the actor issues for the API `credence` may outlive or escape what binds the actor itself. */
+  readonly expiresAtMs: number | null
+  readonly hasConditions: boolean
+  readonly requestId: string | null
+  readonly ip: string | null
+}
+
+/** A field at fault, by its path in the request: `routes[0].path`. */
+export interface FieldError {
+  readonly field: string
+  readonly detail: string
+}
+
+export interface OperationProblem {
+  /** `INSUFFICIENT_SCOPE` is the one verdict that an operation itself can come to. */
+  readonly code: FaultCode | 'INSUFFICIENT_SCOPE'
+  readonly detail: string
+  readonly errors?: readonly FieldError[]
+  /** For INSUFFICIENT_SCOPE: what was needed. */
+  readonly required?: string
+}
+
+/** What an operation came to. Refusals are values; what is thrown is a fault. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T; readonly position: number | null; readonly replayed: boolean }
+  | { readonly ok: false; readonly problem: OperationProblem }
+
+export function done<T>(value: T, position: number | null = null, replayed = false): Outcome<T> {
+  return { ok: true, value, position, replayed }
+}
+
+export function failed(problem: OperationProblem): {
+  readonly ok: false
+  readonly problem: OperationProblem
+} {
+  return { ok: false, problem }
+}
+
+export function invalid(...errors: FieldError[]): { readonly ok: false; readonly problem: OperationProblem } {
+  const detail = errors.map((error) => `${error.field}: ${error.detail}`).join('; ')
+  return failed({ code: 'VALIDATION_FAILED', detail, errors })
+}
+
+export function notFound(table: TableName, reference: string): ReturnType<typeof failed> {
+  return failed({
+    code: 'RESOURCE_NOT_FOUND',
+    detail: `no ${table} ${JSON.stringify(reference.slice(0, 80))}`,
+  })
+}
+
+/** The answer to a write that the store refused. */
+export function conflicted(conflict: Conflict): ReturnType<typeof failed> {
+  switch (conflict.type) {
+    case 'revision':
+      return failed({
+        code: 'CONFLICT',
+        detail: `${conflict.table} ${conflict.id} was changed in between; read it again`,
+      })
+    case 'taken':
+      return failed({
+        code: 'CONFLICT',
+        detail: `this ${conflict.field} is taken by another ${conflict.table}`,
+        errors: [{ field: conflict.field, detail: 'is taken' }],
+      })
+    case 'in_use':
+      return failed({ code: 'CONFLICT', detail: `${conflict.table} ${conflict.id} is still in use` })
+    case 'idempotency':
+      return failed({
+        code: 'CONFLICT',
+        detail: 'a request with this Idempotency-Key is under way; try again',
+      })
+    case 'setting':
+      return failed({ code: 'CONFLICT', detail: `setting ${conflict.name} was made in between` })
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The store: records, the change feed and the audit trail behind one port.
+ * A write is a value, not a callback, so that one writer thread (SQLite) or one short transaction (PostgreSQL)
+ * carries it out whole. contract.ts holds every "must" below as a test; each store runs it.
+ */
+import type { Limit, Records, TableName } from '@credence/core'
+
+export interface Store {
+  readonly name: 'memory' | 'sqlite' | 'postgres'
+
+  /** The committed row, or undefined. Must see every write whose commit was acknowledged before the call. */
+  read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined>
+
+  /** Names are unique within a workspace (workspace names: within the installation; pass null). */
+  readByName<T extends NamedTable>(table: T, workspaceId: string | null, name: string): Promise<Records[T] | undefined>
+
+  /** Newest first; a page is stable under concurrent inserts (keyset, no offsets). */
+  list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>>
+
+  /**
+   * Carries out a write as a whole or not at all, and resolves only after it is durable.
+   * A conflict is a value; anything else that goes wrong is a StoreFault.
+   */
+  commit(write: Write): Promise<CommitResult>
+
+  /** Changes with a position greater than `position`, in order, at most `limit`. None is ever skipped. */
+  changesSince(position: number, limit: number): Promise<readonly Change[]>
+  /** The position of the newest committed change; 0 in a new store. */
+  position(): Promise<number>
+
+  /** Audit entries of a workspace, newest first. */
+  listAudit(workspaceId: string, query: { limit: number; before: number | null }): Promise<readonly AuditRow[]>
+
+  /** What an earlier request with this idempotency key led to. */
+  readIdempotency(scope: string, key: string): Promise<IdempotencyEntry | undefined>
+  /** Forgets idempotency entries made before a moment; leader-only housekeeping. */
+  forgetIdempotencyBefore(ms: number): Promise<void>
+
+  /** One value of the installation: keyring fingerprint, id. */
+  readSetting(name: string): Promise<string | undefined>
+
+  /**
+   * Takes `cost` credits of a limit, durably and exactly; a refusal takes nothing.
+   * A key seen for the first time starts full. `cost` may be negative: gives back.
+   */
+  spendCredits(key: string, limit: Extract<Limit, { type: 'credits' }>, cost: number, nowMs: number): Promise<CreditResult>
+
+  /** What has been recorded of schema and releases; see migrate.ts. */
+  schema(): Promise<SchemaState>
+
+  close(): Promise<void>
+}
+
+export type NamedTable = Exclude<TableName, 'credential'>
+
+export interface ListQuery {
+  /** null lists across workspaces: for `workspace` rows and housekeeping only. */
+  readonly workspaceId: string | null
+  /** 1 … 1000. */
+  readonly limit: number
+  readonly cursor: Cursor | null
+  readonly filters: ListFilters
+}
+
+/** Where the last page ended: the next begins after this row. */
+export interface Cursor {
+  readonly createdAtMs: number
+  readonly id: string
+}
+
+/** All that are given must match. A filter that a table has no column for is a programming error. */
+export interface ListFilters {
+  readonly principalId?: string
+  /** credential: has a grant for this API; role: is of this API. */
+  readonly apiId?: string
+  readonly kind?: string
+  readonly state?: string
+  readonly tag?: string
+  readonly name?: string
+  readonly externalId?: string
+  /** principal: its type. */
+  readonly type?: string
+  /** credential: ends before this moment (and has an end). */
+  readonly expiresBeforeMs?: number
+  /** credential: ends after this moment, or never. */
+  readonly expiresAfterMs?: number
+  /** credential: not_before is after this moment. */
+  readonly notBeforeAfterMs?: number
+  /** credential: not_before is at or before this moment, or absent. */
+  readonly notBeforeUntilMs?: number
+}
+
+export interface Page<R> {
+  readonly records: readonly R[]
+  /** null: this was the last page. */
+  readonly next: Cursor | null
+}
+
+export interface Write {
+  readonly workspaceId: string
+  /** revision 1 inserts (the id must be new); revision n replaces the row at revision n − 1. */
+  readonly puts: readonly Put[]
+  readonly deletes: readonly RowAt[]
+  /** Rows that must exist at exactly this revision, though they are not written. */
+  readonly expects: readonly RowAt[]
+  /** Settings to make; one that exists already is a conflict. */
+  readonly settings: readonly { readonly name: string; readonly value: string }[]
+  readonly idempotency: IdempotencyEntry | null
+  readonly audit: AuditEntry
+}
+
+export type Put = { [T in TableName]: { readonly table: T; readonly record: Records[T] } }[TableName]
+
+export interface RowAt {
+  readonly table: TableName
+  readonly id: string
+  readonly revision: number
+}
+
+export interface IdempotencyEntry {
+  /** Whose key it is: workspace and calling credential. */
+  readonly scope: string
+  readonly key: string
+  /** Digest of method, path and body: the same key with another request is an error. */
+  readonly requestDigest: string
+  /** The row that the request led to. */
+  readonly table: TableName
+  readonly id: string
+  readonly status: number
+  readonly createdAtMs: number
+}
+
+export type CommitResult =
+  | { readonly ok: true; readonly position: number }
+  | { readonly ok: false; readonly conflict: Conflict }
+
+export type Conflict =
+  /** A row was written, made or deleted by somebody else in between. */
+  | { readonly type: 'revision'; readonly table: TableName; readonly id: string }
+  /** A unique name (or external id, or mount point) is taken. */
+  | { readonly type: 'taken'; readonly table: TableName; readonly field: string }
+  /** The row is still referred to by others. */
+  | { readonly type: 'in_use'; readonly table: TableName; readonly id: string }
+  | { readonly type: 'idempotency' }
+  | { readonly type: 'setting'; readonly name: string }
+
+/** An entry of the feed: what changed, at which position. */
+export interface Change {
+  readonly position: number
+  readonly workspaceId: string
+  readonly atMs: number
+  readonly touched: readonly { readonly table: TableName; readonly id: string }[]
+}
+
+/** Who did what to what. `detail` holds no secret. */
+export interface AuditEntry {
+  readonly atMs: number
+  /** `credential.rotate`: the table, a dot, what was done. */
+  readonly action: string
+  readonly targetTable: TableName
+  readonly targetId: string
+  /** The credential that was presented; null: the host itself (first start, recovery). */
+  readonly actorCredentialId: string | null
+  readonly actorPrincipalId: string | null
+  readonly requestId: string | null
+  readonly ip: string | null
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+/** An entry as kept: at its position (one counter with the feed), chained to the one before. */
+export interface AuditRow extends AuditEntry {
+  readonly position: number
+  readonly workspaceId: string
+  /** Hex SHA-256 over the previous hash and this entry; see audit-chain.ts. */
+  readonly hash: string
+}
+
+export interface CreditResult {
+  readonly allowed: boolean
+  readonly remaining: number
+  /** null: never, without somebody adding credits. */
+  readonly retryAfterMs: number | null
+}
+
+export interface SchemaState {
+  /** Number of the newest migration applied. */
+  readonly version: number
+  /** A release whose newest migration is below this must not run on this database. */
+  readonly oldestCompatible: number
+}
+
+/** The store cannot do its work now: unreachable, disk full, corrupt. Verify answers UNAVAILABLE. */
+export class StoreFault extends Error {
+  override name = 'StoreFault'
+}

@@ -1,0 +1,159 @@
+import { resolve } from 'node:path'
+import type { Records, TableName } from '@credence/core'
+import { givenFilters } from './list-query.ts'
+import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
+import {
+  type AuditRow,
+  type Change,
+  type CommitResult,
+  type CreditResult,
+  type IdempotencyEntry,
+  type ListQuery,
+  type NamedTable,
+  type Page,
+  type SchemaState,
+  type Store,
+  StoreFault,
+  type Write,
+} from './port.ts'
+import { SqliteConnection } from './sqlite-connection.ts'
+import { faulting, prepareSqliteFile } from './sqlite-file.ts'
+import {
+  readChanges,
+  readIdempotency,
+  readPosition,
+  readRecord,
+  readRecordByName,
+  readSchema,
+  readSetting,
+} from './sqlite-read.ts'
+import type { ReaderRequest } from './sqlite-reader.ts'
+import { SqliteThread } from './sqlite-thread.ts'
+import type { WriterRequest } from './sqlite-writer.ts'
+
+export interface SqliteStoreSettings {
+  readonly path: string
+  readonly migrate: MigrateMode
+  readonly clock: () => number
+}
+
+/** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
+const MAX_PENDING_WRITES = 4096
+const MAX_PENDING_LISTS = 256
+const READER_IDLE_MS = 60_000
+
+/** Opens the file, makes it where there is none, and migrates it. @throws StoreFault */
+export async function openSqliteStore(settings: SqliteStoreSettings): Promise<Store> {
+  const path = resolve(settings.path)
+  prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
+  return new SqliteStore(path)
+}
+
+/**
+ * Point reads go straight to the file, on this thread: they take microseconds, and each sees the newest commit,
+ * of any process. Lists go to a reader thread, every write to the one writer thread; see sqlite-writer.ts.
+ */
+class SqliteStore implements Store {
+  readonly name = 'sqlite'
+  readonly #connection: SqliteConnection
+  readonly #writer: SqliteThread
+  readonly #reader: SqliteThread
+  #closing: Promise<void> | undefined
+
+  constructor(path: string) {
+    this.#connection = faulting(() => new SqliteConnection({ path, synchronous: 'FULL', readOnly: true }))
+    this.#writer = new SqliteThread({
+      task: 'writes the database',
+      entry: new URL('./sqlite-writer.ts', import.meta.url),
+      workerData: path,
+      maxPending: MAX_PENDING_WRITES,
+      idleMs: null,
+    })
+    this.#reader = new SqliteThread({
+      task: 'reads lists',
+      entry: new URL('./sqlite-reader.ts', import.meta.url),
+      workerData: path,
+      maxPending: MAX_PENDING_LISTS,
+      idleMs: READER_IDLE_MS,
+    })
+  }
+
+  async read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
+    return this.#now((connection) => readRecord(connection, table, id))
+  }
+
+  async readByName<T extends NamedTable>(
+    table: T,
+    workspaceId: string | null,
+    name: string,
+  ): Promise<Records[T] | undefined> {
+    return this.#now((connection) => readRecordByName(connection, table, workspaceId, name))
+  }
+
+  async list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>> {
+    givenFilters(table, query.filters)
+    const request: ReaderRequest = { type: 'list', table, query }
+    return (await this.#reader.call(request)) as Page<Records[T]>
+  }
+
+  async listAudit(
+    workspaceId: string,
+    query: { limit: number; before: number | null },
+  ): Promise<readonly AuditRow[]> {
+    const request: ReaderRequest = { type: 'listAudit', workspaceId, query }
+    return (await this.#reader.call(request)) as AuditRow[]
+  }
+
+  async commit(write: Write): Promise<CommitResult> {
+    return (await this.#write({ type: 'commit', write })) as CommitResult
+  }
+
+  async spendCredits(...args: Parameters<Store['spendCredits']>): Promise<CreditResult> {
+    return (await this.#write({ type: 'spend', args })) as CreditResult
+  }
+
+  async forgetIdempotencyBefore(ms: number): Promise<void> {
+    await this.#write({ type: 'forget', beforeMs: ms })
+  }
+
+  async changesSince(position: number, limit: number): Promise<readonly Change[]> {
+    return this.#now((connection) => readChanges(connection, position, limit))
+  }
+
+  async position(): Promise<number> {
+    return this.#now(readPosition)
+  }
+
+  async readIdempotency(scope: string, key: string): Promise<IdempotencyEntry | undefined> {
+    return this.#now((connection) => readIdempotency(connection, scope, key))
+  }
+
+  async readSetting(name: string): Promise<string | undefined> {
+    return this.#now((connection) => readSetting(connection, name))
+  }
+
+  async schema(): Promise<SchemaState> {
+    return this.#now(readSchema)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // The writer last: its connection then folds the journal into the file, which only the last one can.
+    await this.#reader.close()
+    this.#connection.close()
+    await this.#writer.close()
+  }
+
+  #write(request: WriterRequest): Promise<unknown> {
+    return this.#writer.call(request)
+  }
+
+  #now<R>(read: (connection: SqliteConnection) => R): R {
+    if (this.#closing !== undefined) throw new StoreFault('The store is closed')
+    return faulting(() => read(this.#connection))
+  }
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { test } from 'node:test'
+import { readProject } from './check-imports.ts'
+import { importProblems, type PackageManifest } from './import-rules.ts'
+
+const PACKAGES: PackageManifest[] = [
+  { name: 'root', directory: '', dependencies: [], devDependencies: ['fast-check'] },
+  { name: '@credence/core', directory: 'packages/core', dependencies: ['ipaddr.js'], devDependencies: [] },
+  {
+    name: '@credence/server',
+    directory: 'packages/server',
+    dependencies: ['@credence/core', 'fastify'],
+    devDependencies: [],
+  },
+  {
+    name: 'credence',
+    directory: 'packages/cli',
+    dependencies: ['@credence/core', '@credence/server'],
+    devDependencies: [],
+  },
+]
+
+function problems(files: Record<string, string>): string[] {
+  return importProblems({ packages: PACKAGES, files: new Map(Object.entries(files)) })
+}
+
+test('the repository keeps its own import rules', () => {
+  const project = readProject(resolve(import.meta.dirname, '..'))
+  assert.ok(project.files.has('packages/core/src/verdict.ts'), 'the sources are found')
+  assert.deepEqual(importProblems(project), [])
+})
+
+test('imports that keep the rules pass', () => {
+  const files = {
+    'packages/core/src/a.ts': "import { createHash } from 'node:crypto'\nimport ip from 'ipaddr.js'",
+    'packages/core/src/a.test.ts':
+      "import fc from 'fast-check'\nimport { a } from './a.ts'\nimport 'node:fs'",
+    'packages/core/src/testing/suite.ts': "import { test } from 'node:test'",
+    'packages/server/src/http/h.ts': "import { o } from '../operations/o.ts'\nimport fastify from 'fastify'",
+    'packages/server/src/operations/o.ts': "import { s } from '../store/s.ts'\nimport '@credence/core'",
+    'packages/server/src/store/s.ts': "import '@credence/core/testing/suite'",
+    'packages/cli/src/main.ts': "import { serve } from '@credence/server'",
+    'test/run.ts': "import { VERDICTS } from '@credence/core'\nimport '../scripts/x.ts'",
+  }
+  assert.deepEqual(problems(files), [])
+})
+
+/** Negative controls: each broken tree must be refused, for the reason named. */
+const BREACHES: [name: string, path: string, text: string, expected: RegExp][] = [
+  [
+    'core importing the server',
+    'packages/core/src/a.ts',
+    "import '@credence/server'",
+    /arrows point one way/,
+  ],
+  ['the server importing the cli', 'packages/server/src/a.ts', "import 'credence'", /arrows point one way/],
+  ['core reading files', 'packages/core/src/a.ts', "import 'node:fs'", /must not import node:fs/],
+  ['core with timers', 'packages/core/src/a.ts', "import 'node:timers/promises'", /core is pure/],
+  ['core under test in its own source', 'packages/core/src/a.ts', "import 'node:test'", /core is pure/],
+  ['an undeclared dependency', 'packages/core/src/a.ts', "import 'fastify'", /fastify is not declared/],
+  [
+    'an undeclared scoped one',
+    'packages/server/src/a.ts',
+    "import '@fastify/cors/x'",
+    /@fastify\/cors is not/,
+  ],
+  ['a test library in source', 'packages/core/src/a.ts', "import 'fast-check'", /fast-check is not declared/],
+  [
+    'another package by path',
+    'packages/cli/src/a.ts',
+    "import '../../core/src/b.ts'",
+    /import the package by/,
+  ],
+  [
+    'a package file from the tests',
+    'test/a.ts',
+    "import '../packages/core/src/b.ts'",
+    /import the package by/,
+  ],
+  ['itself by name', 'packages/core/src/a.ts', "import '@credence/core'", /imports itself/],
+  ['a test from source', 'packages/core/src/a.ts', "import './b.test.ts'", /is a test/],
+  ['export *', 'packages/core/src/index.ts', "export * from './a.ts'", /export \*/],
+  ['a computed import', 'packages/core/src/a.ts', 'await import(name)', /computed import/],
+  [
+    'a type of the server in core',
+    'packages/core/src/a.ts',
+    "type A = import('@credence/server').A",
+    /one way/,
+  ],
+  [
+    'store → http',
+    'packages/server/src/store/a.ts',
+    "import type { B } from '../http/b.ts'",
+    /must not reach/,
+  ],
+  ['store → operations', 'packages/server/src/store/a.ts', "import '../operations/b.ts'", /must not reach/],
+  [
+    'operations → gateway',
+    'packages/server/src/operations/a.ts',
+    "import '../gateway/b.ts'",
+    /must not reach/,
+  ],
+  [
+    'operations → fastify',
+    'packages/server/src/operations/a.ts',
+    "import 'fastify'",
+    /must not import fastify/,
+  ],
+  [
+    'observe → http',
+    'packages/server/src/observe/a.ts',
+    "export { b } from '../http/b.ts'",
+    /must not reach/,
+  ],
+  ['an unreadable source', 'packages/core/src/a.ts', "import 'b", /string without an end/],
+]
+
+for (const [name, path, text, expected] of BREACHES) {
+  test(`refused: ${name}`, () => {
+    const found = problems({ [path]: text })
+    assert.ok(
+      found.some((problem) => problem.startsWith(path) && expected.test(problem)),
+      `found only: ${JSON.stringify(found)}`,
+    )
+  })
+}
+
+test('refused: a layer reached through a file in between', () => {
+  const found = problems({
+    'packages/server/src/store/a.ts': "import { b } from '../between.ts'",
+    'packages/server/src/between.ts': "import { c } from './http/c.ts'",
+    'packages/server/src/http/c.ts': 'export const c = 1',
+  })
+  assert.match(found.join('\n'), /store\/ must not reach .*between\.ts → .*http\/c\.ts/)
+})
+
+test('refused: a cycle between files, also one of types only', () => {
+  const found = problems({
+    'packages/core/src/a.ts': "import { b } from './b.ts'",
+    'packages/core/src/b.ts': "import type { C } from './c.ts'",
+    'packages/core/src/c.ts': "import { a } from './a.ts'",
+  })
+  assert.match(found.join('\n'), /import cycle: .*a\.ts → .*b\.ts → .*c\.ts → .*a\.ts/)
+})

@@ -1,0 +1,73 @@
+/**
+ * The one test command. `npm test` runs every suite, `npm run check` (--quick) the ones that finish within
+ * a minute and a half, `npm test -- unit types` the ones named.
+ */
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { killAllSuites, runSuite, type Suite, type SuiteResult } from './run-suite.ts'
+
+const BIOME = 'node_modules/@biomejs/biome/bin/biome'
+const TSC = 'node_modules/typescript/bin/tsc'
+const UNIT = ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
+
+const SUITES: readonly Suite[] = [
+  { name: 'lint and format', minutes: 1, quick: true, check: [BIOME, 'ci', '.'] },
+  { name: 'types', minutes: 2, quick: true, check: [TSC, '--noEmit', '-p', '.'] },
+  { name: 'import direction', minutes: 1, quick: true, check: ['scripts/check-imports.ts'] },
+  { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
+  { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
+  { name: 'unit', minutes: 3, quick: true, tests: UNIT },
+]
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const options = { root: resolve(import.meta.dirname, '..'), ci: process.env.CI === 'true' }
+
+const unknown = positionals.filter((name) => !SUITES.some((suite) => suite.name === name))
+if (unknown.length > 0) {
+  console.error(`no suite ${unknown.join(', ')}; there are: ${SUITES.map((suite) => suite.name).join(', ')}`)
+  process.exit(2)
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killAllSuites()
+    process.exit(130)
+  })
+}
+
+const chosen = SUITES.filter(
+  (suite) =>
+    (!values.quick || suite.quick === true) && (positionals.length === 0 || positionals.includes(suite.name)),
+)
+const results: SuiteResult[] = []
+const run = async (suite: Suite) => {
+  const result = await runSuite(suite, options)
+  results.push(result)
+  report(result)
+}
+
+// Checks are two at a time, as small machines have two cores; suites of tests share those cores themselves.
+const checks = chosen.filter((suite) => suite.tests === undefined)
+const worker = async () => {
+  for (let suite = checks.shift(); suite !== undefined; suite = checks.shift()) await run(suite)
+}
+await Promise.all([worker(), worker()])
+for (const suite of chosen.filter((suite) => suite.tests !== undefined)) await run(suite)
+
+const passed = results.reduce((sum, result) => sum + result.passed, 0)
+const failed = results.reduce((sum, result) => sum + result.failed, 0)
+for (const { name, problems } of results.filter((result) => !result.ran)) {
+  console.log(`\nNOT RUN: ${name} (${problems.join('; ')})`)
+}
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
+
+function report({ name, ran, passed, failed, seconds, problems }: SuiteResult): void {
+  const state = ran ? (failed > 0 ? 'FAILED' : 'ok') : 'NOT RUN'
+  console.log(
+    `${name.padEnd(18)} ${state.padEnd(8)} ${`${passed} passed, ${failed} failed`.padEnd(24)} ${seconds.toFixed(1)} s`,
+  )
+  for (const problem of problems) console.log(`    ${problem}`)
+}
