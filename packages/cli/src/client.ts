@@ -15,6 +15,8 @@ export interface Client {
   get<T>(path: string, query?: Query): Promise<T>
   /** `idempotencyKey`: what to send instead of a random one. */
   post<T>(path: string, body: unknown, idempotencyKey?: string): Promise<T>
+  /** A POST that changes no resource, such as verify. It takes from limits, so it is sent once and never again. */
+  ask<T>(path: string, body: unknown): Promise<T>
   /** `revision`: refuse (exit 5) when somebody else wrote in between. */
   patch<T>(path: string, body: unknown, revision?: number): Promise<T>
   delete(path: string): Promise<void>
@@ -42,6 +44,7 @@ export function makeClient(connection: Connection, terminal: Pick<Terminal, 'fet
         body,
         headers: { 'Idempotency-Key': idempotencyKey ?? terminal.randomId() },
       }),
+    ask: (path, body) => call({ method: 'POST', path, body }),
     patch: (path, body, revision) =>
       call({
         method: 'PATCH',
@@ -83,7 +86,7 @@ async function answerOf<T>(connection: Connection, fetch: Terminal['fetch'], cal
 
 /**
  * One try, and one more where the connection was lost on the way: a POST carries its Idempotency-Key, so that the
- * second does not issue another credential. PATCH and DELETE are not repeated: their first try may have worked.
+ * second does not issue another credential. What has no such key is not repeated: the first try may have worked.
  */
 async function send(
   fetch: Terminal['fetch'],
@@ -91,7 +94,7 @@ async function send(
   connection: Connection,
   call: Call,
 ): Promise<Response> {
-  const again = call.method === 'GET' || call.method === 'POST'
+  const again = call.method === 'GET' || call.headers?.['Idempotency-Key'] !== undefined
   for (let attempt = 1; ; attempt++) {
     try {
       return await fetch(url, {
@@ -122,7 +125,7 @@ function causeCode(error: unknown): string {
   if (error.name === 'TimeoutError') return 'TimeoutError'
   const cause: unknown = error.cause
   if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code)
-  return error.name
+  return cause instanceof Error ? cause.message : error.name
 }
 
 function unreachable(url: URL, code: string): Failure {

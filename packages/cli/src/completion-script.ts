@@ -58,7 +58,7 @@ function placeLoop(words: string): string {
     `  local place="" word`,
     `  for word in ${words}; do`,
     '    case "$place $word" in',
-    '      __PLACES__) place="${place:+$place }$word" ;;',
+    `      __PLACES__) place="\${place:+$place }$word" ;;`,
     '    esac',
     '  done',
   ].join('\n')
@@ -77,7 +77,7 @@ function knownPlace(words: string): string {
 function bashScript(places: readonly Place[]): string {
   return `_credence() {
   local current="\${COMP_WORDS[COMP_CWORD]}"
-${loopOf(places, '"${COMP_WORDS[@]:1:COMP_CWORD-1}"')}
+${loopOf(places, `"\${COMP_WORDS[@]:1:COMP_CWORD-1}"`)}
   local candidates=""
   case "$place" in
 ${placeCases(places, (place) => `candidates=${quoted(place.candidates.map((c) => c.word).join(' '))}`)}
@@ -93,7 +93,7 @@ function zshScript(places: readonly Place[]): string {
     place.candidates.map((c) => quoted(`${c.word.replaceAll(':', '\\:')}:${c.text}`)).join(' ')
   return `#compdef credence
 _credence() {
-${loopOf(places, '"${(@)words[2,CURRENT-1]}"')}
+${loopOf(places, `"\${(@)words[2,CURRENT-1]}"`)}
   local -a candidates
   case "$place" in
 ${placeCases(places, (place) => `candidates=(${described(place)})`)}

@@ -88,7 +88,10 @@ function patchedLimits(current: CredentialResource, flags: CredentialPatchFlags)
   const named = limitsOf(flags as LimitFlags)
   if (flags.limits === false) return named ?? []
   if (named === undefined) return undefined
-  return [...current.limits.filter((limit) => !named.some((n) => n.name === limit.name)), ...named]
+  return [
+    ...current.limits.filter((limit) => !named.some((n) => n.name === limit.name && n.type === limit.type)),
+    ...named,
+  ]
 }
 
 function patchedConditions(

@@ -1,9 +1,12 @@
-import { QUOTA_PERIODS } from '@credence/core'
+import type { Quota } from '@credence/core'
 import { formatDuration, parseDuration } from './duration.ts'
 import { usageFailure } from './failure.ts'
 import type { LimitResource } from './resources.ts'
 
-type Period = (typeof QUOTA_PERIODS)[number]
+type Period = Quota['period']
+
+/** Spelt out, since core's own list would load all of core at each start of the command. */
+const QUOTA_PERIODS = Object.keys({ hour: 0, day: 0, week: 0, month: 0 } satisfies Record<Period, 0>)
 
 /** `--rate [NAME=]100/1m`: requests per window. `100/m` is one minute. */
 export function parseRate(text: string): LimitResource {
@@ -57,7 +60,7 @@ export interface LimitFlags {
   readonly credits?: readonly string[]
 }
 
-/** The limits that the flags name, or undefined where there is none. Two of one name are refused: which would count? */
+/** The limits that the flags name, or undefined where there is none. Two of a name and type would share one counter. */
 export function limitsOf(flags: LimitFlags): LimitResource[] | undefined {
   const limits = [
     ...(flags.limit ?? []).map(parseLimit),
@@ -66,11 +69,11 @@ export function limitsOf(flags: LimitFlags): LimitResource[] | undefined {
     ...(flags.credits ?? []).map(parseCredits),
   ]
   const seen = new Set<string>()
-  for (const { name } of limits) {
-    if (seen.has(name)) {
-      throw usageFailure(`two limits are named ${name}; name them apart, as in burst=10/1s`)
+  for (const { type, name } of limits) {
+    if (seen.has(`${type} ${name}`)) {
+      throw usageFailure(`two limits of type ${type} are named ${name}; name them apart, as in burst=10/1s`)
     }
-    seen.add(name)
+    seen.add(`${type} ${name}`)
   }
   return limits.length === 0 ? undefined : limits
 }

@@ -25,11 +25,11 @@ export function parseMetadata(values: readonly string[] | undefined): Record<str
   return Object.fromEntries(entries)
 }
 
-/** A whole number from 1 on, for --limit, --version and the like. */
-export function parsePositive(flag: string, text: string): number {
+/** A whole number from `least` on, for --limit, --version and the like. */
+export function parseWhole(flag: string, text: string, least = 1): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
-    throw usageFailure(`${flag} takes a whole number from 1 on, not ${JSON.stringify(text)}`)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+    throw usageFailure(`${flag} takes a whole number from ${least} on, not ${JSON.stringify(text)}`)
   }
   return value
 }

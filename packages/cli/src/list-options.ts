@@ -1,7 +1,7 @@
 import type { Query } from './client.ts'
 import type { CredenceCommand } from './credence-command.ts'
 import type { Invocation } from './invocation.ts'
-import { parsePositive } from './list-flag.ts'
+import { parseWhole } from './list-flag.ts'
 import { readPages } from './pages.ts'
 import type { Column } from './table.ts'
 
@@ -21,7 +21,7 @@ export function withListOptions(command: CredenceCommand): CredenceCommand {
 
 export function boundOf(options: ListOptions): number {
   if (options.all === true) return Number.POSITIVE_INFINITY
-  return options.limit === undefined ? DEFAULT_BOUND : parsePositive('--limit', options.limit)
+  return options.limit === undefined ? DEFAULT_BOUND : parseWhole('--limit', options.limit)
 }
 
 /** Reads a list and shows it: a table, or a JSON array. */

@@ -61,8 +61,9 @@ async function readHidden(prompt: string): Promise<string> {
     import('node:stream'),
   ])
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  process.stderr.write(prompt)
+  // The echo is off from here on; only then is the secret asked for.
   const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  process.stderr.write(prompt)
   try {
     return await new Promise<string>((resolve) => {
       reader.once('line', resolve)

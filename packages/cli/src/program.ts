@@ -18,7 +18,6 @@ import { EXIT_MEANINGS } from './exit-code.ts'
 import { inert, withoutSecrets } from './inert.ts'
 import { paintFor } from './paint.ts'
 import type { Terminal } from './terminal.ts'
-import { VERSION } from './version.ts'
 import { makeWiring } from './wiring.ts'
 
 /** The whole command tree. `exitWith` is told of an exit code other than 0 that is no failure, such as a denial. */
@@ -26,7 +25,6 @@ export function makeProgram(terminal: Terminal, exitWith: (code: number) => void
   const program = new CredenceCommand('credence')
   program
     .description('One authority for the credentials of your APIs: start it, administer it, ask it.')
-    .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -91,7 +89,7 @@ function environmentText(): string {
     'Which key is presented, the first that is there:',
     '  --key-file or --key, CREDENCE_KEY or CREDENCE_KEY_FILE, the profile, and for a server',
     '  on this machine the admin key in the data folder (CREDENCE_DATA, default ./data).',
-    'NO_COLOR turns colours off.',
+    'NO_COLOR turns colours off. credence --version prints the version.',
   ].join('\n')
 }
 

@@ -5,9 +5,15 @@ import { inert, withoutSecrets } from './inert.ts'
 import { paintFor } from './paint.ts'
 import { makeProgram } from './program.ts'
 import type { Terminal } from './terminal.ts'
+import { VERSION } from './version.ts'
 
 /** Runs one command line (without the program's name) and resolves to the exit code. Never rejects. */
 export async function runCredence(args: readonly string[], terminal: Terminal): Promise<number> {
+  // Not an option of the program: those are taken anywhere, and `credentials revoke` has a --version of its own.
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+    terminal.stdout.write(`${VERSION}\n`)
+    return EXIT.ok
+  }
   let exitCode: number = EXIT.ok
   const program = makeProgram(terminal, (code) => {
     exitCode = code

@@ -1,6 +1,6 @@
 import type { LimitState } from './limit.ts'
-import type { ApiRecord, CredentialRecord, PrincipalRecord } from './records.ts'
-import type { VerdictCode } from './verdict.ts'
+import type { ApiRecord, CredentialRecord, PrincipalRecord, Route } from './records.ts'
+import type { DenialCode, VerdictCode } from './verdict.ts'
 
 /** The checks of verify, in the order in which they run. A decision names the one that refused. */
 export const CHECKS = [
@@ -46,4 +46,84 @@ export interface Decision {
   readonly limits: readonly LimitState[]
   /** Seconds to wait before trying again, for 429 and 503; else null. */
   readonly retryAfterSeconds: number | null
+}
+
+/** Who is calling, once the secret is proven. */
+export interface Identity {
+  readonly api: ApiRecord | null
+  readonly route: Route | null
+  readonly credential: CredentialRecord
+  readonly version: number
+  readonly principal: PrincipalRecord
+}
+
+/** `GET /orders/*`, as docs, logs and `credence why` name a route. */
+export function routeName(route: Route): string {
+  return `${route.method} ${route.path}`
+}
+
+/** A refusal before anybody is known. Also for the transports, which refuse what is no proper request. */
+export function refuse(
+  api: ApiRecord | null,
+  failedCheck: CheckName,
+  code: DenialCode,
+  detail: string,
+  route: Route | null = null,
+): Decision {
+  return {
+    code,
+    failedCheck,
+    detail,
+    api,
+    route: route === null ? null : routeName(route),
+    public: false,
+    credential: null,
+    version: null,
+    principal: null,
+    scopes: [],
+    required: route?.scopes ?? null,
+    limits: [],
+    retryAfterSeconds: null,
+  }
+}
+
+/** A refusal of a caller whose secret is proven. */
+export function deny(caller: Identity, failedCheck: CheckName, code: DenialCode, detail: string): Decision {
+  const { api, route, credential, version, principal } = caller
+  return { ...refuse(api, failedCheck, code, detail, route), credential, version, principal }
+}
+
+/** VALID, for a caller that is known. */
+export function allow(
+  { api, route, credential, version, principal }: Identity,
+  scopes: readonly string[],
+  required: string | null,
+  limits: Decision['limits'],
+): Decision {
+  return {
+    code: 'VALID',
+    failedCheck: null,
+    detail: null,
+    api,
+    route: route === null ? null : routeName(route),
+    public: false,
+    credential,
+    version,
+    principal,
+    scopes,
+    required,
+    limits,
+    retryAfterSeconds: null,
+  }
+}
+
+/** VALID, for anybody. */
+export function passPublic(api: ApiRecord, route: Route): Decision {
+  return {
+    ...refuse(api, 'route', 'MISSING', '', route),
+    code: 'VALID',
+    failedCheck: null,
+    detail: null,
+    public: true,
+  }
 }

@@ -1,6 +1,7 @@
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
 export { CachedLookup, type Lease, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
-export { CHECKS, type CheckName, type Decision } from './decision.ts'
+export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
 export {
   type Extraction,
   type ExtractRules,
@@ -13,6 +14,16 @@ export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
 export { type FeedReader, Follower, type FollowerOptions } from './follow.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {
+  clientIp,
+  type Ip,
+  type IpRange,
+  ipInRange,
+  ipInRanges,
+  isSpecialUse,
+  parseIp,
+  parseIpRange,
+} from './ip.ts'
+export {
   digestSecret,
   formatKey,
   generateId,
@@ -24,8 +35,10 @@ export {
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
 export type { AppliedLimit, Limiter, LimitOwner, LimitResult, LimitState } from './limit.ts'
+export { limitProblem } from './limit-arithmetic.ts'
+export { type CreditLedger, MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
+export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
-export { isAllowedPreflight } from './preflight.ts'
 export { ProofCache } from './proof-cache.ts'
 export {
   type ApiRecord,
@@ -54,9 +67,41 @@ export {
   type TimeWindow,
   type WorkspaceRecord,
 } from './records.ts'
-export { anyCovers, coversAll, intersectScopes, isScope, isScopePattern, scopeCovers } from './scope.ts'
+export {
+  CREDENTIAL_STATUSES,
+  type CredentialStatus,
+  disabled,
+  enabled,
+  MAX_VERSIONS,
+  nextVersion,
+  type Rotation,
+  revoked,
+  rotated,
+  statusOf,
+  type Transition,
+  VERSION_STATUSES,
+  type VersionStatus,
+  versionRevoked,
+  versionStatusOf,
+} from './rotate.ts'
+export { compileRoutes, type RouteMatch, type RouteTable, routeProblem } from './route.ts'
+export { routeTableOf } from './route-for.ts'
+export {
+  anyCovers,
+  coversAll,
+  intersectScopes,
+  isScope,
+  isScopePattern,
+  missingScopes,
+  parseScopeExpression,
+  type ScopeExpression,
+  satisfies,
+  scopeCovers,
+  scopesNamed,
+} from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
+export { canonicalTarget } from './target.ts'
 export {
   type Challenge,
   challengeFor,
@@ -67,4 +112,4 @@ export {
   VERDICTS,
   type VerdictCode,
 } from './verdict.ts'
-export { refuse, routeName, type Verifier, type VerifyRequest, verify } from './verify.ts'
+export { type Verifier, type VerifyRequest, verify } from './verify.ts'

@@ -1,6 +1,6 @@
 import { type RawHeaders, singleHeader } from './headers.ts'
 import type { ApiRecord } from './records.ts'
-import { routeTableOf } from './route.ts'
+import type { RouteTable } from './route.ts'
 
 /**
  * Whether a request is a true CORS preflight (Fetch standard, section 3.2.2) that the API lets pass: OPTIONS
@@ -12,11 +12,12 @@ export function isAllowedPreflight(
   method: string,
   path: string,
   headers: RawHeaders,
+  routes: RouteTable,
 ): boolean {
   if (method !== 'OPTIONS' || api.corsOrigins.length === 0) return false
   const origin = singleHeader(headers, 'origin')
   const requested = singleHeader(headers, 'access-control-request-method')
   if (origin === null || requested === null) return false
   if (!api.corsOrigins.includes(origin) && !api.corsOrigins.includes('*')) return false
-  return routeTableOf(api).match(requested, path).type === 'route'
+  return routes.match(requested, path).type === 'route'
 }

@@ -184,7 +184,6 @@ function modelFind(routes: readonly Route[], method: string, path: string): Rout
     const parsed = parsePathPattern(one.path)
     return rankOf(one) !== -1 && parsed.ok && matchPath(parsed.pattern, path)
   }
-  // `\uffff` ends a pattern, `*` is after every letter, `**` after that; a shorter open pattern is wider.
   const keyOf = (one: Route) =>
     one.path
       .slice(1)

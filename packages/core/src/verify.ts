@@ -1,28 +1,20 @@
 import { appliedLimits } from './applied-limits.ts'
+import { BoundedMap } from './bounded-map.ts'
 import { type CachedLookup, LookupUnavailable } from './cached-lookup.ts'
 import { checkConditions } from './condition.ts'
-import type { CheckName, Decision } from './decision.ts'
+import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
 import { type ExtractRules, extract, type Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { ProofResult } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
+import { stateProblem, timeProblem } from './life.ts'
 import type { Limiter } from './limit.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
-import { isAllowedPreflight } from './preflight.ts'
 import type { ProofCache } from './proof-cache.ts'
-import type {
-  ApiRecord,
-  CredentialRecord,
-  PrincipalRecord,
-  Records,
-  RoleRecord,
-  Route,
-  TableName,
-} from './records.ts'
-import { routeTableOf } from './route.ts'
-import { parsedExpression, satisfies } from './scope-expression.ts'
+import type { ApiRecord, Records, RoleRecord, Route, TableName } from './records.ts'
+import { routeFor } from './route-for.ts'
+import { parseScopeExpression, type ScopeExpression, satisfies } from './scope.ts'
 import type { SealingKeys } from './seal.ts'
-import type { DenialCode } from './verdict.ts'
 
 /** A request to decide about. */
 export interface VerifyRequest {
@@ -114,8 +106,9 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
     if (now === undefined) return refuse(api, 'route', 'ROUTE_UNKNOWN', 'the API was deleted')
     api = now
   }
-  const route = api !== null && request.useRoutes ? matchRoute(api, request) : null
-  if (route !== null && 'code' in route) return route
+  const matched = api !== null && request.useRoutes ? routeFor(api, request) : null
+  if (matched !== null && 'code' in matched) return matched
+  const route = matched?.route ?? null
   if (api?.requiresTls && !request.secure) {
     return refuse(api, 'tls', 'TLS_REQUIRED', 'the request came without TLS', route)
   }
@@ -136,7 +129,7 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
     if (api === null) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
   }
   if (api === null) return allow(identity, [], null, [])
-  return decideAbout({ ...identity, api }, request, verifier, nowMs)
+  return decideAbout({ ...identity, api }, matched?.expression ?? null, request, verifier, nowMs)
 }
 
 /** Finds what was presented and proves it, or refuses in a way that does not tell whether the id exists. */
@@ -172,15 +165,6 @@ async function proveCaller(
 
 const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
 
-/** Who is calling, once the secret is proven. */
-interface Identity {
-  readonly api: ApiRecord | null
-  readonly route: Route | null
-  readonly credential: CredentialRecord
-  readonly version: number
-  readonly principal: PrincipalRecord
-}
-
 interface Caller extends Identity {
   readonly api: ApiRecord
 }
@@ -188,6 +172,7 @@ interface Caller extends Identity {
 /** What a living credential may do: audience, conditions, scopes, limits. */
 async function decideAbout(
   caller: Caller,
+  routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
   nowMs: number,
@@ -205,14 +190,15 @@ async function decideAbout(
       return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }
     }
   }
-  for (const required of [route?.scopes ?? null, request.scopes]) {
-    if (required === null) continue
-    const expression = parsedExpression(required)
-    if (satisfies(expression, scopes)) continue
-    const who = route?.scopes === required ? `route ${routeName(route)} needs` : 'needed:'
-    const has = scopes.length === 0 ? 'nothing' : scopes.join(' ')
-    const detail = `${who} ${required}; has ${has}`
-    return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required }
+  const has = scopes.length === 0 ? 'nothing' : scopes.join(' ')
+  if (routeScopes !== null && !satisfies(routeScopes, scopes)) {
+    const detail = `route ${routeName(route!)} needs ${route!.scopes}; has ${has}`
+    return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: route!.scopes }
+  }
+  const { scopes: wanted } = request
+  if (wanted !== null && !satisfies(expressionOf(wanted), scopes)) {
+    const detail = `needed: ${wanted}; has ${has}`
+    return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: wanted }
   }
   return countLimits(caller, scopes, request, verifier, nowMs)
 }
@@ -243,54 +229,6 @@ async function countLimits(
   }
 }
 
-type Problem = { readonly check: CheckName; readonly code: DenialCode; readonly detail: string } | null
-
-function stateProblem({ credential, version, principal }: Identity): Problem {
-  const check = 'state'
-  switch (credential.state) {
-    case 'revoked':
-      return { check, code: 'REVOKED', detail: because('revoked', credential) }
-    case 'quarantined':
-      return { check, code: 'QUARANTINED', detail: because('quarantined', credential) }
-    case 'disabled':
-      return { check, code: 'DISABLED', detail: because('disabled', credential) }
-    case 'active':
-      break
-  }
-  const secret = credential.versions.find((candidate) => candidate.version === version)
-  if (secret === undefined || secret.revokedAtMs !== null) {
-    return { check, code: 'REVOKED', detail: `version ${version} of its secret was revoked` }
-  }
-  return principal.disabledAtMs === null
-    ? null
-    : { check, code: 'DISABLED', detail: 'its principal is disabled' }
-}
-
-function because(state: string, credential: CredentialRecord): string {
-  return credential.stateReason === null ? state : `${state}: ${credential.stateReason}`
-}
-
-/** An end is exclusive: at `expiresAtMs` itself the credential is over. */
-function timeProblem({ credential, version }: Identity, nowMs: number): Problem {
-  const check = 'time'
-  if (credential.notBeforeMs !== null && nowMs < credential.notBeforeMs) {
-    return {
-      check,
-      code: 'NOT_YET_VALID',
-      detail: `begins at ${new Date(credential.notBeforeMs).toISOString()}`,
-    }
-  }
-  if (credential.expiresAtMs !== null && nowMs >= credential.expiresAtMs) {
-    return { check, code: 'EXPIRED', detail: `ended at ${new Date(credential.expiresAtMs).toISOString()}` }
-  }
-  const endsAtMs = credential.versions.find((candidate) => candidate.version === version)?.endsAtMs ?? null
-  if (endsAtMs !== null && nowMs >= endsAtMs) {
-    const detail = `version ${version} of its secret ended at ${new Date(endsAtMs).toISOString()}`
-    return { check, code: 'EXPIRED', detail }
-  }
-  return null
-}
-
 const NO_ROLES: ReadonlyMap<string, RoleRecord> = new Map()
 
 async function rolesFor(
@@ -308,32 +246,16 @@ async function rolesFor(
   return roles
 }
 
-function matchRoute(api: ApiRecord, request: VerifyRequest): Route | Decision {
-  const { method, path } = request
-  if (method === null || path === null) {
-    return refuse(api, 'request', 'BAD_REQUEST', 'routes decide here, but method or path is not known')
-  }
-  const preflight = isAllowedPreflight(api, method, path, request.headers)
-  const match = routeTableOf(api).match(method, path)
-  switch (match.type) {
-    case 'route':
-      return preflight ? { ...match.route, public: true } : match.route
-    case 'ambiguous':
-      return refuse(api, 'request', 'BAD_REQUEST', match.problem)
-    case 'unknown':
-      if (preflight) return { ...PREFLIGHT_ROUTE, path }
-      return refuse(api, 'route', 'ROUTE_UNKNOWN', `no route of ${api.name} covers ${method} ${path}`)
-  }
-}
+/** Expressions asked for in calls are few and come again. */
+const expressions = new BoundedMap<string, ScopeExpression>(1000)
 
-/** A CORS preflight carries no credential, by specification; the request that follows it is verified. */
-const PREFLIGHT_ROUTE: Route = {
-  method: 'OPTIONS',
-  path: '/**',
-  scopes: null,
-  public: true,
-  accepts: null,
-  cost: 0,
+function expressionOf(text: string): ScopeExpression {
+  const known = expressions.get(text)
+  if (known !== undefined) return known
+  const parsed = parseScopeExpression(text)
+  if (!parsed.ok) throw new Error(`scope expression was not checked before: ${parsed.problem}`)
+  expressions.set(text, parsed.expression)
+  return parsed.expression
 }
 
 function refuseForeign(api: ApiRecord | null, presented: Presented, route: Route | null): Decision {
@@ -348,75 +270,6 @@ function refuseForeign(api: ApiRecord | null, presented: Presented, route: Route
     'what was presented has the form of no kind of credential',
     route,
   )
-}
-
-/** `GET /orders/*`, as docs, logs and `credence why` name a route. */
-export function routeName(route: Route): string {
-  return `${route.method} ${route.path}`
-}
-
-/** A refusal before anybody is known. Also for the transports, which refuse what is no proper request. */
-export function refuse(
-  api: ApiRecord | null,
-  failedCheck: CheckName,
-  code: DenialCode,
-  detail: string,
-  route: Route | null = null,
-): Decision {
-  return {
-    code,
-    failedCheck,
-    detail,
-    api,
-    route: route === null ? null : routeName(route),
-    public: false,
-    credential: null,
-    version: null,
-    principal: null,
-    scopes: [],
-    required: route?.scopes ?? null,
-    limits: [],
-    retryAfterSeconds: null,
-  }
-}
-
-/** A refusal of a caller whose secret is proven. */
-function deny(caller: Identity, failedCheck: CheckName, code: DenialCode, detail: string): Decision {
-  const { api, route, credential, version, principal } = caller
-  return { ...refuse(api, failedCheck, code, detail, route), credential, version, principal }
-}
-
-function allow(
-  { api, route, credential, version, principal }: Identity,
-  scopes: readonly string[],
-  required: string | null,
-  limits: Decision['limits'],
-): Decision {
-  return {
-    code: 'VALID',
-    failedCheck: null,
-    detail: null,
-    api,
-    route: route === null ? null : routeName(route),
-    public: false,
-    credential,
-    version,
-    principal,
-    scopes,
-    required,
-    limits,
-    retryAfterSeconds: null,
-  }
-}
-
-function passPublic(api: ApiRecord, route: Route): Decision {
-  return {
-    ...refuse(api, 'route', 'MISSING', '', route),
-    code: 'VALID',
-    failedCheck: null,
-    detail: null,
-    public: true,
-  }
 }
 
 /** From the cache where it may be used, at once; else from the store. */

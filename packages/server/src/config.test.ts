@@ -53,7 +53,9 @@ test('the configuration cannot be changed after it was parsed', () => {
 })
 
 test('a setting can come from the config file, and a variable wins over it', () => {
-  const files = { '/c.json': '{"cache_entries": 7, "lease_ms": "900", "trusted_proxies": ["10.0.0.0/8", "::1"]}' }
+  const files = {
+    '/c.json': '{"cache_entries": 7, "lease_ms": "900", "trusted_proxies": ["10.0.0.0/8", "::1"]}',
+  }
   const config = accept({ CREDENCE_CONFIG: '/c.json', CREDENCE_CACHE_ENTRIES: '9' }, files)
   assert.equal(config.cacheEntries, 9)
   assert.equal(config.leaseMs, 900)
@@ -61,7 +63,10 @@ test('a setting can come from the config file, and a variable wins over it', () 
 })
 
 test('a wrong entry in the config file is refused also where a variable overrides it', () => {
-  const problems = refuse({ CREDENCE_CONFIG: '/c', CREDENCE_LEASE_MS: '900' }, { '/c': '{"lease_ms": "soon"}' })
+  const problems = refuse(
+    { CREDENCE_CONFIG: '/c', CREDENCE_LEASE_MS: '900' },
+    { '/c': '{"lease_ms": "soon"}' },
+  )
   assert.equal(only(problems).setting, 'lease_ms in the config file')
 })
 
@@ -73,10 +78,13 @@ test('every problem is listed at once, by name, with what is allowed', () => {
     CREDENCE_MIGRATE: '',
     CREDENCE_TRUSTED_PROXIES: '10.0.0.1/8',
   })
-  assert.deepEqual(
-    problems.map(({ setting }) => setting).sort(),
-    ['CREDENCE_LEASE_MS', 'CREDENCE_LISTEN', 'CREDENCE_LOG', 'CREDENCE_MIGRATE', 'CREDENCE_TRUSTED_PROXIES'],
-  )
+  assert.deepEqual(problems.map(({ setting }) => setting).sort(), [
+    'CREDENCE_LEASE_MS',
+    'CREDENCE_LISTEN',
+    'CREDENCE_LOG',
+    'CREDENCE_MIGRATE',
+    'CREDENCE_TRUSTED_PROXIES',
+  ])
   const text = formatConfigProblems(problems)
   assert.match(text, /CREDENCE_LOG is not one of json, pretty, off\n {4}allowed: json, pretty, off/)
   assert.match(text, /CREDENCE_LEASE_MS is not a whole number from 100 to 60000/)
@@ -94,7 +102,18 @@ test('each setting refuses a blank value, in a variable and in the config file',
 })
 
 test('numbers are taken in one form only and within their bounds', () => {
-  for (const text of ['1e3', '0x10', ' 500', '500 ', '+500', '500.0', '1_000', '٣٠٠', '99999999999999999999', 'NaN']) {
+  for (const text of [
+    '1e3',
+    '0x10',
+    ' 500',
+    '500 ',
+    '+500',
+    '500.0',
+    '1_000',
+    '٣٠٠',
+    '99999999999999999999',
+    'NaN',
+  ]) {
     assert.equal(only(refuse({ CREDENCE_LEASE_MS: text })).setting, 'CREDENCE_LEASE_MS', text)
   }
   assert.equal(accept({ CREDENCE_LEASE_MS: '60000' }).leaseMs, 60_000)
@@ -128,7 +147,16 @@ test("the CLI's and the tests' variables and everybody else's are let through", 
 })
 
 test('a config file that is missing, no JSON, no object, ambiguous or holds a nested value is refused', () => {
-  for (const text of ['', '{', '[]', 'null', '"x"', '{"lease_ms":500,"lease_ms":600}', '{"listen":{"port":1}}', '{"listen":null}']) {
+  for (const text of [
+    '',
+    '{',
+    '[]',
+    'null',
+    '"x"',
+    '{"lease_ms":500,"lease_ms":600}',
+    '{"listen":{"port":1}}',
+    '{"listen":null}',
+  ]) {
     assert.equal(refuse({ CREDENCE_CONFIG: '/c' }, { '/c': text }).length, 1, text)
   }
   assert.match(only(refuse({ CREDENCE_CONFIG: '/missing' })).problem, /cannot be read \(ENOENT\)/)
@@ -142,8 +170,24 @@ test('host and port are parsed strictly', () => {
     ['localhost:65535', { host: 'localhost', port: 65_535 }],
   ]
   for (const [text, address] of good) assert.deepEqual(accept({ CREDENCE_LISTEN: text }).listen, address)
-  const bad = ['127.0.0.1', ':80', '::1:80', '[::1]', '[127.0.0.1]:80', '127.0.0.1:65536', '127.0.0.1:-1', '127.1:80', '0x7f.1:80', '-a:80', 'a b:80', 'http://127.0.0.1:80', 'off', '127.0.0.1:80/']
-  for (const text of bad) assert.equal(only(refuse({ CREDENCE_LISTEN: text })).setting, 'CREDENCE_LISTEN', text)
+  const bad = [
+    '127.0.0.1',
+    ':80',
+    '::1:80',
+    '[::1]',
+    '[127.0.0.1]:80',
+    '127.0.0.1:65536',
+    '127.0.0.1:-1',
+    '127.1:80',
+    '0x7f.1:80',
+    '-a:80',
+    'a b:80',
+    'http://127.0.0.1:80',
+    'off',
+    '127.0.0.1:80/',
+  ]
+  for (const text of bad)
+    assert.equal(only(refuse({ CREDENCE_LISTEN: text })).setting, 'CREDENCE_LISTEN', text)
 })
 
 test('only the gateway can be off', () => {

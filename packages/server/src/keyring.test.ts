@@ -1,11 +1,27 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
-import { createKeyring, Keyring, type KeyringResult, loadKeyring, openKeyring, showFingerprint } from './keyring.ts'
+import {
+  createKeyring,
+  Keyring,
+  type KeyringResult,
+  loadKeyring,
+  openKeyring,
+  showFingerprint,
+} from './keyring.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 24)
 
@@ -132,7 +148,13 @@ test('a folder in the keyring’s place is refused', (t) => {
 test('older keys stay available by id, and the current one seals', () => {
   const [one, two] = [randomBytes(32), randomBytes(32)]
   const before = new Keyring([['k1', one]], 'k1')
-  const after = new Keyring([['k1', one], ['k2', two]], 'k2')
+  const after = new Keyring(
+    [
+      ['k1', one],
+      ['k2', two],
+    ],
+    'k2',
+  )
   assert.deepEqual(after.sealingKeys.key('k1'), before.sealingKey('k1'))
   assert.equal(after.sealingKeys.currentId, 'k2')
   assert.equal(after.sealingKey('k3'), undefined)
@@ -153,7 +175,11 @@ test('printing a keyring in any way shows neither material nor keys', () => {
   const keyring = new Keyring([['k1', material]], 'k1')
   const printed = `${inspect(keyring, { depth: 9, showHidden: true })} ${JSON.stringify(keyring)} ${String(keyring)}`
   for (const secret of [material, keyring.sealingKey('k1')!]) {
-    for (const text of [secret.toString('hex'), secret.toString('base64url'), secret.toString('hex').replace(/..(?=.)/g, '$& ')]) {
+    for (const text of [
+      secret.toString('hex'),
+      secret.toString('base64url'),
+      secret.toString('hex').replace(/..(?=.)/g, '$& '),
+    ]) {
       assert.ok(!printed.includes(text))
     }
   }

@@ -11,7 +11,8 @@ test('the reference names every setting once, with its name in the config file',
   assert.equal(rows.length, Object.keys(SETTINGS).length)
   for (const setting of Object.values(SETTINGS) as Setting<unknown>[]) {
     const row = rows.find((line) => line.startsWith(`| \`${setting.name}\``))
-    assert.ok(row?.includes(`\`${setting.name.slice('CREDENCE_'.length).toLowerCase()}\``), setting.name)
+    assert.ok(row !== undefined, setting.name)
+    assert.ok(row.includes(`\`${setting.name.slice('CREDENCE_'.length).toLowerCase()}\``), setting.name)
     assert.equal(row.split(' | ').length, 5, `${setting.name}: a cell holds a bar`)
   }
 })

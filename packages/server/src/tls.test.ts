@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -58,8 +58,14 @@ test('missing, mixed up, mismatched and broken files are told apart, without quo
   const [one, two] = [makeCertificate(path, 'one'), makeCertificate(path, 'two')]
   const garbage = join(path, 'garbage')
   writeFileSync(garbage, 'garbage')
-  assert.match(problem({ ...one, certPath: join(path, 'none') }), /certificate .*none cannot be read \(ENOENT\)/)
-  assert.match(problem({ ...one, keyPath: join(path, 'none') }), /private key .*none cannot be read \(ENOENT\)/)
+  assert.match(
+    problem({ ...one, certPath: join(path, 'none') }),
+    /certificate .*none cannot be read \(ENOENT\)/,
+  )
+  assert.match(
+    problem({ ...one, keyPath: join(path, 'none') }),
+    /private key .*none cannot be read \(ENOENT\)/,
+  )
   assert.match(problem({ ...one, keyPath: two.keyPath }), /does not belong to the certificate/)
   assert.match(problem({ ...one, certPath: garbage }), /holds no PEM certificate/)
   assert.match(problem({ ...one, keyPath: garbage }), /holds no PEM private key/)
@@ -68,7 +74,9 @@ test('missing, mixed up, mismatched and broken files are told apart, without quo
   assert.ok(!mixed.includes(readFileSync(one.keyPath, 'utf8').split('\n')[1]!))
 })
 
-test('a server shows a renewed certificate, and the last good one while the files are broken', { timeout: 20_000 }, async (t) => {
+test('a server shows a renewed certificate, and the last good one while the files are broken', {
+  timeout: 20_000,
+}, async (t) => {
   const path = folder(t)
   const live = makeCertificate(path, 'live')
   const next = makeCertificate(folder(t), 'next')
@@ -106,33 +114,51 @@ test('a server shows a renewed certificate, and the last good one while the file
   assert.equal(await presentedName(port), 'next')
 })
 
-test('a problem is told once, and the same certificate is not applied again', { timeout: 20_000 }, async (t) => {
+test('a problem is told once, and the same certificate is not applied again', {
+  timeout: 20_000,
+}, async (t) => {
   const path = folder(t)
   const live = makeCertificate(path, 'live')
-  const good = load(live)
-  const next = makeCertificate(folder(t), 'next')
+  const nexts = [makeCertificate(folder(t), 'next'), makeCertificate(folder(t), 'next')]
   const problems: string[] = []
   const applied: string[] = []
-  const onProblem = Promise.withResolvers<void>()
-  const onApply = Promise.withResolvers<void>()
+  let told = Promise.withResolvers<void>()
   const stop = watchCertificate(live, {
-    current: good,
+    current: load(live),
     apply: ({ cert }) => {
       applied.push(cert)
-      onApply.resolve()
+      told.resolve()
     },
     onProblem: (text) => {
       problems.push(text)
-      onProblem.resolve()
+      told.resolve()
     },
     pollMs: 50,
   })
   t.after(stop)
-  renameSync(next.keyPath, live.keyPath)
-  await onProblem.promise
-  for (const word of ['a', 'b', 'c']) writeFileSync(join(path, word), word)
-  renameSync(next.certPath, live.certPath)
-  await onApply.promise
-  assert.equal(problems.length, 1)
-  assert.deepEqual(applied, [readFileSync(live.certPath, 'utf8')])
+  const expected: string[] = []
+  for (const [round, next] of nexts.entries()) {
+    told = Promise.withResolvers()
+    renameSync(next.keyPath, live.keyPath)
+    await told.promise
+    await seen(path, `broken-${round}`)
+    told = Promise.withResolvers()
+    renameSync(next.certPath, live.certPath)
+    await told.promise
+    await seen(path, `good-${round}`)
+    expected.push(readFileSync(live.certPath, 'utf8'))
+  }
+  assert.equal(problems.length, 2)
+  assert.deepEqual(applied, expected)
 })
+
+/** Makes a file beside the certificate and waits until watchers of the folder were told. */
+async function seen(path: string, name: string): Promise<void> {
+  const event = Promise.withResolvers<void>()
+  const watcher = watch(path, (_type, file) => {
+    if (file === name) event.resolve()
+  })
+  writeFileSync(join(path, name), name)
+  await event.promise
+  watcher.close()
+}

@@ -9,12 +9,11 @@ interface AuditResource {
   readonly position: number
   readonly at: string
   readonly action: string
-  readonly target_id?: string | null
-  readonly target?: { readonly id: string } | null
-  readonly actor?: { readonly credential: string | null } | null
-  readonly actor_credential_id?: string | null
-  readonly ip?: string | null
-  readonly request_id?: string | null
+  readonly target: { readonly type: string; readonly id: string }
+  /** null: the host itself (first start, recovery). */
+  readonly actor: { readonly credential: string; readonly principal: string | null } | null
+  readonly request_id: string | null
+  readonly ip: string | null
 }
 
 export function addAudit(program: CredenceCommand, wiring: Wiring): void {
@@ -32,8 +31,8 @@ function auditColumns(nowMs: number): readonly Column<AuditResource>[] {
     { title: 'POSITION', value: (entry) => String(entry.position) },
     { title: 'AT', value: (entry) => ago(entry.at, nowMs) },
     { title: 'ACTION', value: (entry) => entry.action },
-    { title: 'TARGET', value: (entry) => entry.target?.id ?? entry.target_id ?? '-' },
-    { title: 'BY', value: (entry) => entry.actor?.credential ?? entry.actor_credential_id ?? 'the host' },
+    { title: 'TARGET', value: (entry) => entry.target.id },
+    { title: 'BY', value: (entry) => entry.actor?.credential ?? 'the host' },
     { title: 'FROM', value: (entry) => entry.ip ?? '-' },
     { title: 'REQUEST ID', value: (entry) => entry.request_id ?? '-', flexible: true },
   ]

@@ -10,7 +10,7 @@ export function addCompletion(program: CredenceCommand, wiring: Wiring): void {
     .description('print a script that completes commands and options')
     .example(
       'source <(credence completion bash)',
-      'credence completion zsh > "${fpath[1]}/_credence"',
+      'credence completion zsh > ~/.zfunc/_credence',
       'credence completion fish > ~/.config/fish/completions/credence.fish',
     )
     .action((shell: CompletionShell) => {

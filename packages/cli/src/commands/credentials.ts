@@ -5,7 +5,7 @@ import { type CredentialPatchFlags, credentialPatch, withCredentialFlags } from 
 import { credentialColumns, printCredential } from '../credential-view.ts'
 import { usageFailure } from '../failure.ts'
 import { whatOf } from '../grant-flag.ts'
-import { collect, given, parsePositive } from '../list-flag.ts'
+import { collect, given, parseWhole } from '../list-flag.ts'
 import { type ListOptions, showList, withListOptions } from '../list-options.ts'
 import { parseMoment } from '../moment.ts'
 import type { CredentialResource, IssuedResource } from '../resources.ts'
@@ -136,7 +136,7 @@ function addRevoke(credentials: CredenceCommand, wiring: Wiring): void {
     )
     .action(async (id: string, options: { reason?: string; version?: string }, command: Command) => {
       const invocation = wiring.invocationOf(command)
-      const version = options.version === undefined ? null : parsePositive('--version', options.version)
+      const version = options.version === undefined ? null : parseWhole('--version', options.version)
       const path =
         version === null
           ? pathOf('v1', 'credentials', id, 'revoke')

@@ -3,14 +3,15 @@ import type { Client, Query } from '../client.ts'
 import type { CredenceCommand } from '../credence-command.ts'
 import { jsonText } from '../inert.ts'
 import type { Invocation } from '../invocation.ts'
-import { boundOf, type ListOptions, showList, withListOptions } from '../list-options.ts'
+import { boundOf, showList } from '../list-options.ts'
 import { ago, localTime } from '../moment.ts'
 import { readPages } from '../pages.ts'
 import { type DecisionResource, referenceId, referenceName } from '../resources.ts'
 import { type Column, renderTable } from '../table.ts'
 import type { Wiring } from '../wiring.ts'
 
-interface DecisionOptions extends ListOptions {
+interface DecisionOptions {
+  readonly limit?: string
   readonly follow?: boolean
   readonly code?: string
   readonly credential?: string
@@ -22,9 +23,13 @@ const POLL_MS = 1000
 /** The server keeps the last 10,000 decisions: there are no more to remember. */
 const SEEN_MAX = 10_000
 const FIRST_SHOWN = 10
+/** The most that the server shows of them. */
+const PAGE = 100
 
 export function addDecisions(program: CredenceCommand, wiring: Wiring): void {
-  withListOptions(program.command('decisions'))
+  program
+    .command('decisions')
+    .option('--limit <n>', 'show at most so many, 100 at the utmost (default 50)')
     .option('--follow', 'go on showing new ones until interrupted')
     .option('--code <code>', 'only this verdict, such as INSUFFICIENT_SCOPE')
     .option('--credential <id>', 'only those on this credential')
@@ -56,7 +61,7 @@ function decisionColumns(time: (at: string) => string): readonly Column<Decision
 }
 
 /** Asks again and again for what is new, and prints it oldest first, as it happened. */
-async function follow(invocation: Invocation, query: Query, options: ListOptions): Promise<void> {
+async function follow(invocation: Invocation, query: Query, options: DecisionOptions): Promise<void> {
   const client = await invocation.client()
   const seen = new Set<string>()
   const bound = options.limit === undefined ? FIRST_SHOWN : boundOf(options)
@@ -66,18 +71,18 @@ async function follow(invocation: Invocation, query: Query, options: ListOptions
     remember(seen, news)
     await invocation.terminal.sleep(POLL_MS)
     if (invocation.terminal.interrupted()) return
-    news = await unseen(client, query, seen)
+    news = await unseen(invocation, client, query, seen)
   }
 }
 
-/** One page mostly; as many as needed when more than a page came in since. */
-async function unseen(client: Client, query: Query, seen: ReadonlySet<string>): Promise<DecisionResource[]> {
-  for (let bound = 100; ; bound *= 4) {
-    const { items, more } = await readPages<DecisionResource>(client, DECISIONS, query, bound)
-    const known = items.findIndex((decision) => seen.has(decision.request_id))
-    if (known !== -1) return items.slice(0, known)
-    if (!more || seen.size === 0 || bound >= SEEN_MAX) return items
-  }
+/** What is newer than all that was shown. The server answers with its newest page alone: beyond it there is a gap. */
+async function unseen(invocation: Invocation, client: Client, query: Query, seen: ReadonlySet<string>) {
+  const { items } = await readPages<DecisionResource>(client, DECISIONS, query, PAGE)
+  const known = items.findIndex((decision) => seen.has(decision.request_id))
+  if (known !== -1) return items.slice(0, known)
+  if (seen.size > 0 && items.length >= PAGE)
+    invocation.warn('more came in at once than can be shown; some are left out')
+  return items
 }
 
 function remember(seen: Set<string>, decisions: readonly DecisionResource[]): void {

@@ -5,7 +5,7 @@ import { usageFailure } from '../failure.ts'
 import { inert } from '../inert.ts'
 import type { Invocation } from '../invocation.ts'
 import { secretFromFile, secretFromStdin } from '../key-source.ts'
-import { collect, given, parsePositive, splitList } from '../list-flag.ts'
+import { collect, given, parseWhole, splitList } from '../list-flag.ts'
 import type { VerdictResource } from '../resources.ts'
 import type { Wiring } from '../wiring.ts'
 
@@ -28,7 +28,7 @@ export function addVerify(program: CredenceCommand, wiring: Wiring): void {
     .option('--method <method>', 'method of the request; with --path, the routes of the API apply')
     .option('--path <path>', 'path of the request')
     .option('--ip <address>', 'address that the request came from')
-    .option('--cost <n>', 'what it takes from the limits (default 1)')
+    .option('--cost <n>', 'what it takes from the limits (default 1; 0 only looks)')
     .description('ask for the verdict on a credential; exit code 0: valid, 1: denied')
     .example(
       'credence verify --api orders --scopes orders:read < some.key',
@@ -44,7 +44,7 @@ export function addVerify(program: CredenceCommand, wiring: Wiring): void {
       }
       const client = await invocation.client()
       const body = await verifyBody(options, invocation)
-      const verdict = await client.post<VerdictResource>('/v1/verify', body)
+      const verdict = await client.ask<VerdictResource>('/v1/verify', body)
       if (invocation.json) invocation.printJson(verdict)
       else printVerdict(invocation, verdict)
       if (!verdict.valid) wiring.exitWith(EXIT.refused)
@@ -64,7 +64,7 @@ async function verifyBody(options: VerifyOptions, invocation: Invocation): Promi
     api,
     scopes: splitList(options.scopes),
     request: Object.keys(request).length === 0 ? undefined : request,
-    cost: cost === undefined ? undefined : parsePositive('--cost', cost),
+    cost: cost === undefined ? undefined : parseWhole('--cost', cost, 0),
   })
 }
 

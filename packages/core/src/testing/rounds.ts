@@ -38,11 +38,20 @@ export async function checkAsyncProperty<Ts>(
 
 /**
  * The negative control of a property: true when it is seen to fail. A property that also holds of a
- * deliberately broken variant shows nothing.
+ * deliberately broken variant shows nothing. Never fewer than `base` rounds: a quick run must not miss by chance.
  */
 export function refutes<Ts>(base: number, property: fc.IProperty<Ts>): boolean {
   // fc.check answers a promise only for asynchronous properties, which the parameter's type excludes.
-  const details = fc.check(property, { numRuns: rounds(base), seed: seed() }) as fc.RunDetails<Ts>
+  const details = fc.check(property, {
+    numRuns: Math.max(base, rounds(base)),
+    seed: seed(),
+  }) as fc.RunDetails<Ts>
+  return details.failed && details.counterexample !== null
+}
+
+/** refutes for properties that wait for something. */
+export async function refutesAsync<Ts>(base: number, property: fc.IAsyncProperty<Ts>): Promise<boolean> {
+  const details = await fc.check(property, { numRuns: Math.max(base, rounds(base)), seed: seed() })
   return details.failed && details.counterexample !== null
 }
 

@@ -3,7 +3,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Context } from '../context.ts'
 import type { FieldError } from '../operations/operation.ts'
+import { lazyValidation } from './lazy-validation.ts'
 import { faultAnswer } from './problem.ts'
+import { patternMeaning } from './schemas.ts'
 import { send } from './send.ts'
 
 export type App = FastifyInstance<
@@ -33,6 +35,7 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
     trustProxy: false,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false, caseSensitive: true },
+    schemaController: { compilersFactory: { buildValidator: lazyValidation() } },
     ajv: {
       customOptions: {
         allErrors: true,
@@ -41,6 +44,10 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
         useDefaults: true,
         allowUnionTypes: true,
       },
+    },
+    // A path that cannot be decoded fits no route, so no hook and no error handler would see it.
+    frameworkErrors(error, request, reply) {
+      send(reply, errorAnswer(error, request.id))
     },
     // What Node's parser refuses never becomes a request: answered here, and the connection is closed.
     clientErrorHandler(error, socket) {
@@ -121,7 +128,9 @@ function fieldError(error: ValidationError, part: string | undefined): FieldErro
         ? 'is required'
         : Array.isArray(params.allowedValues)
           ? `must be one of ${params.allowedValues.join(', ')}`
-          : (error.message ?? 'is not valid')
+          : ((typeof params.pattern === 'string' ? patternMeaning(params.pattern) : null) ??
+            error.message ??
+            'is not valid')
   return { field: (field || part) ?? 'body', detail: detail.slice(0, 300) }
 }
 

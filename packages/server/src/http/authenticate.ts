@@ -58,6 +58,7 @@ function actorOf(decision: Decision, request: FastifyRequest): Actor {
   return {
     workspaceId: credential.workspaceId,
     credentialId: credential.id,
+    credentialVersion: decision.version!,
     principalId: credential.principalId,
     scopes: decision.scopes,
     expiresAtMs: credential.expiresAtMs,

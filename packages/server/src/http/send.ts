@@ -1,7 +1,10 @@
 import type { FastifyReply } from 'fastify'
 import type { HttpAnswer } from './problem.ts'
 
-/** Sends an answer that is a value already. */
+/**
+ * Sends an answer that is a value already. As bytes: to a text Fastify adds a charset, which JSON types do not have
+ * (RFC 8259 section 11).
+ */
 export function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
-  return reply.code(answer.status).headers(answer.headers).send(answer.body)
+  return reply.code(answer.status).headers(answer.headers).send(Buffer.from(answer.body))
 }

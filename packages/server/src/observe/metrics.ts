@@ -91,7 +91,7 @@ export class Metrics {
     const { usage } = sources
     new Counter({
       name: 'credence_usage_dropped_total',
-      help: 'Decisions that were not counted because too many entries waited.',
+      help: 'Uses that were not counted: too many entries waited, or a flush failed.',
       registers: [this.#registry],
       collect() {
         this.reset()

@@ -1,9 +1,15 @@
-/** C0 and C1 controls, DEL, line separators, and what turns the direction of text round (Unicode UAX #9). */
-const UNSAFE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu
+/**
+ * What a terminal acts on or what reorders text: controls, format characters (bidirectional marks), line and
+ * paragraph separators, lone surrogates. The zero width joiner stays: emoji are joined with it.
+ */
+const UNSAFE = /(?!\u200d)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 /** A text that a terminal shows and does not act on: controls become `\u001b`, newlines included. */
 export function terminalText(text: string): string {
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.replace(UNSAFE, (character) => {
+    const digits = (character.codePointAt(0) ?? 0).toString(16)
+    return digits.length > 4 ? `\\u{${digits}}` : `\\u${digits.padStart(4, '0')}`
+  })
 }
 
 /** The same characters left out. */

@@ -17,8 +17,13 @@ export interface UsageOptions {
   readonly maxEntries: number
   /** Calls back every so many milliseconds until the function it returns is called. */
   readonly every: (ms: number, callback: () => void) => () => void
-  /** Told when a flush failed; what it held is kept for the next one. */
+  /** Told when a flush failed. */
   readonly onFlushFailed: (error: unknown) => void
+  /**
+   * Whether a failed flush has certainly written nothing: then its batch is kept for the next one. Otherwise, and
+   * when left out, it is dropped and counted as such, because the store may hold it already.
+   */
+  readonly wroteNothing?: (error: unknown) => boolean
 }
 
 type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] }
@@ -29,7 +34,8 @@ const MAX_USER_AGENT_LENGTH = 128
 /**
  * Counts uses in memory and writes the sums at intervals, in one batch. Recording never blocks and never throws.
  * Only a proven credential is counted: ids are public, and guessing at one must leave no trace on it.
- * What a crash can lose is what was recorded since the last flush.
+ * Nothing is counted twice: what a flush of unknown outcome held is given up. What a crash can lose is what was
+ * recorded since the last flush.
  */
 export class UsageRecorder {
   readonly #options: UsageOptions
@@ -45,7 +51,10 @@ export class UsageRecorder {
 
   constructor(options: UsageOptions) {
     this.#options = options
-    this.#stopTimer = options.every(options.flushEveryMs, () => void this.flush())
+    this.#stopTimer = options.every(options.flushEveryMs, () => {
+      // Behind a store that hangs, ticks must not queue up.
+      if (this.#flushing === null) void this.flush()
+    })
   }
 
   record(decision: Decision, facts: UsageFacts): void {
@@ -96,7 +105,7 @@ export class UsageRecorder {
     }
   }
 
-  /** Writes what is left and stops the timer. False: the store would not take it, and it is lost. */
+  /** Writes what is left and stops the timer. False: the store would not take all of it. */
   async close(): Promise<boolean> {
     this.#stopTimer()
     return this.flush()
@@ -112,7 +121,8 @@ export class UsageRecorder {
       await this.#options.store.flush([...this.#inFlight.values()].flat())
       return true
     } catch (error) {
-      this.#takeBack()
+      if (this.#options.wroteNothing?.(error) === true) this.#takeBack()
+      else this.#dropped += countOf(this.#inFlight)
       this.#options.onFlushFailed(error)
       return false
     } finally {
@@ -163,6 +173,12 @@ export class UsageRecorder {
     this.#pendingCount++
     return made
   }
+}
+
+function countOf(entries: Entries): number {
+  let count = 0
+  for (const ofOne of entries.values()) for (const entry of ofOne) count += entry.count
+  return count
 }
 
 /** Adds an entry to those of its credential; true when it found none of its kind. */

@@ -6,6 +6,8 @@ export interface Actor {
   readonly workspaceId: string
   /** Null: the host (first start, recovery). */
   readonly credentialId: string | null
+  /** Version of the secret that was presented; absent: the host. */
+  readonly credentialVersion?: number
   readonly principalId: string | null
   /** What the actor may do on the API `credence`; patterns. */
   readonly scopes: readonly string[]
@@ -29,6 +31,8 @@ export interface OperationProblem {
   readonly errors?: readonly FieldError[]
   /** For INSUFFICIENT_SCOPE: what was needed. */
   readonly required?: string
+  /** Why the store refused the write, for whoever tries the operation again. */
+  readonly conflict?: Conflict
 }
 
 /** What an operation came to. Refusals are values; what is thrown is a fault. */
@@ -61,26 +65,32 @@ export function notFound(table: TableName, reference: string): ReturnType<typeof
 
 /** The answer to a write that the store refused. */
 export function conflicted(conflict: Conflict): ReturnType<typeof failed> {
+  return failed({ ...conflictProblem(conflict), conflict })
+}
+
+function conflictProblem(conflict: Conflict): OperationProblem {
   switch (conflict.type) {
     case 'revision':
-      return failed({
+      return {
         code: 'CONFLICT',
         detail: `${conflict.table} ${conflict.id} was changed in between; read it again`,
-      })
-    case 'taken':
-      return failed({
+      }
+    case 'taken': {
+      const field = conflict.field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+      return {
         code: 'CONFLICT',
-        detail: `this ${conflict.field} is taken by another ${conflict.table}`,
-        errors: [{ field: conflict.field, detail: 'is taken' }],
-      })
+        detail: `this ${field} is taken by another ${conflict.table}`,
+        errors: [{ field, detail: 'is taken' }],
+      }
+    }
     case 'in_use':
-      return failed({ code: 'CONFLICT', detail: `${conflict.table} ${conflict.id} is still in use` })
+      return { code: 'CONFLICT', detail: `${conflict.table} ${conflict.id} is still in use` }
     case 'idempotency':
-      return failed({
+      return {
         code: 'CONFLICT',
         detail: 'a request with this Idempotency-Key is under way; try again',
-      })
+      }
     case 'setting':
-      return failed({ code: 'CONFLICT', detail: `setting ${conflict.name} was made in between` })
+      return { code: 'CONFLICT', detail: `setting ${conflict.name} was made in between` }
   }
 }

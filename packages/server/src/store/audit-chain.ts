@@ -23,7 +23,9 @@ export function auditHash(previousHash: string, entry: Omit<AuditRow, 'hash'>): 
     if (typeof text !== 'string' || (text.isWellFormed() && !text.includes('\0'))) continue
     throw new StoreFault('A member of the audit entry is not well-formed text')
   }
-  return createHash('sha256').update(`${previousHash}\n${canonicalJson({ ...what, ...who })}`).digest('hex')
+  return createHash('sha256')
+    .update(`${previousHash}\n${canonicalJson({ ...what, ...who })}`)
+    .digest('hex')
 }
 
 export type ChainCheck =
@@ -43,7 +45,11 @@ export function verifyAuditChain(rows: Iterable<AuditRow>, previousHash = FIRST_
       return { ok: false, position: expected, problem: `The entry at position ${expected} is missing` }
     }
     if (auditHash(newestHash, row) !== row.hash) {
-      return { ok: false, position, problem: `The entry at position ${position}, or the one before it, was changed` }
+      return {
+        ok: false,
+        position,
+        problem: `The entry at position ${position}, or the one before it, was changed`,
+      }
     }
     newestHash = row.hash
     expected = position + 1

@@ -1,59 +1,54 @@
 import type { Limit } from '@credence/core'
 import type { CreditResult } from './port.ts'
 
-/** What is kept of one limit of type `credits`. */
+/**
+ * What is kept of one limit of type `credits`, with the arithmetic that core's in-memory limiter has for it. It
+ * stands here once more so that the writer thread loads none of core: a thread's memory is its modules.
+ */
 export interface CreditState {
-  readonly remaining: number
-  /** When the refill was last credited: a whole number of steps after the first use. */
-  readonly refilledAtMs: number
+  readonly spent: number
+  /** The moment from which the next refill is counted: when something was first missing, or the last refill. */
+  readonly sinceMs: number
 }
+
+type CreditLimit = Extract<Limit, { type: 'credits' }>
 
 /**
  * Takes `cost` credits, after crediting the refills that are due; a negative cost gives back.
- * Never leaves less than 0 or more than the limit. A refusal takes nothing: `next` is then only what was refilled.
+ * Never leaves less than 0 or more than the limit. A refusal takes nothing.
  */
 export function takeCredits(
-  limit: Extract<Limit, { type: 'credits' }>,
+  limit: CreditLimit,
   state: CreditState | undefined,
   cost: number,
   nowMs: number,
 ): { readonly result: CreditResult; readonly next: CreditState } {
-  const { remaining, refilledAtMs } = refilled(limit, state, nowMs)
-  if (cost <= remaining) {
-    const left = Math.min(limit.limit, remaining - cost)
-    const result = { allowed: true, remaining: left, retryAfterMs: null }
-    return { result, next: { remaining: left, refilledAtMs } }
+  const { spent, sinceMs } = refilled(limit, state, nowMs)
+  const missing = spent + cost - limit.limit
+  if (missing > 0) {
+    const retryAfterMs = cost > limit.limit ? null : untilRefilled(limit, missing, nowMs - sinceMs)
+    const result = { allowed: false, remaining: limit.limit - spent, retryAfterMs }
+    return { result, next: { spent, sinceMs } }
   }
-  const retryAfterMs = untilEnough(limit, cost, remaining, refilledAtMs, nowMs)
-  return { result: { allowed: false, remaining, retryAfterMs }, next: { remaining, refilledAtMs } }
+  const next = Math.max(0, spent + cost)
+  const result = { allowed: true, remaining: limit.limit - next, retryAfterMs: null }
+  return { result, next: { spent: next, sinceMs } }
 }
 
-function refilled(
-  limit: Extract<Limit, { type: 'credits' }>,
-  state: CreditState | undefined,
-  nowMs: number,
-): CreditState {
-  if (state === undefined) return { remaining: limit.limit, refilledAtMs: nowMs }
-  const remaining = Math.min(state.remaining, limit.limit)
-  if (limit.refill === null) return { remaining, refilledAtMs: state.refilledAtMs }
-  // A clock that jumped ahead and came back must not hold the refill up for as long as the jump was.
-  if (state.refilledAtMs > nowMs) return { remaining, refilledAtMs: nowMs }
-  const stepMs = limit.refill.everySeconds * 1000
-  const steps = Math.floor((nowMs - state.refilledAtMs) / stepMs)
-  return {
-    remaining: Math.min(limit.limit, remaining + steps * limit.refill.amount),
-    refilledAtMs: state.refilledAtMs + steps * stepMs,
-  }
+/** A limit that was lowered meanwhile counts as spent, not as owed. What is full gains nothing by waiting. */
+function refilled(limit: CreditLimit, state: CreditState | undefined, nowMs: number): CreditState {
+  if (state === undefined || state.spent === 0) return { spent: 0, sinceMs: nowMs }
+  const spent = Math.min(state.spent, limit.limit)
+  // A clock that went back starts the wait for the next refill again: at most one such wait is lost.
+  const sinceMs = Math.min(state.sinceMs, nowMs)
+  if (limit.refill === null) return { spent, sinceMs }
+  const everyMs = limit.refill.everySeconds * 1000
+  const times = Math.floor((nowMs - sinceMs) / everyMs)
+  const left = Math.max(0, spent - times * limit.refill.amount)
+  return { spent: left, sinceMs: left === 0 ? nowMs : sinceMs + times * everyMs }
 }
 
-function untilEnough(
-  limit: Extract<Limit, { type: 'credits' }>,
-  cost: number,
-  remaining: number,
-  refilledAtMs: number,
-  nowMs: number,
-): number | null {
-  if (limit.refill === null || cost > limit.limit) return null
-  const steps = Math.ceil((cost - remaining) / limit.refill.amount)
-  return refilledAtMs + steps * limit.refill.everySeconds * 1000 - nowMs
+function untilRefilled(limit: CreditLimit, missing: number, waitedMs: number): number | null {
+  if (limit.refill === null) return null
+  return Math.ceil(missing / limit.refill.amount) * limit.refill.everySeconds * 1000 - waitedMs
 }

@@ -3,21 +3,22 @@ import type { ListFilters, ListQuery } from './port.ts'
 import type { SqlValue } from './tables.ts'
 
 /** How each filter reads in SQL, and on which tables. `t` is the table, `?` the value. */
-const FILTERS: { readonly [F in keyof Required<ListFilters>]: { readonly on: readonly TableName[]; readonly sql: string } } =
-  {
-    principalId: { on: ['credential'], sql: 't.principal_id = ?' },
-    apiId: { on: ['credential', 'role'], sql: 't.api_id = ?' },
-    kind: { on: ['credential'], sql: 't.kind = ?' },
-    state: { on: ['credential'], sql: 't.state = ?' },
-    tag: { on: ['credential'], sql: listed('credential_tags', 'tag') },
-    name: { on: ['workspace', 'api', 'role', 'principal', 'credential'], sql: 't.name = ?' },
-    externalId: { on: ['principal'], sql: 't.external_id = ?' },
-    type: { on: ['principal'], sql: 't.type = ?' },
-    expiresBeforeMs: { on: ['credential'], sql: 't.expires_at_ms < ?' },
-    expiresAfterMs: { on: ['credential'], sql: '(t.expires_at_ms IS NULL OR t.expires_at_ms > ?)' },
-    notBeforeAfterMs: { on: ['credential'], sql: 't.not_before_ms > ?' },
-    notBeforeUntilMs: { on: ['credential'], sql: '(t.not_before_ms IS NULL OR t.not_before_ms <= ?)' },
-  }
+const FILTERS: {
+  readonly [F in keyof Required<ListFilters>]: { readonly on: readonly TableName[]; readonly sql: string }
+} = {
+  principalId: { on: ['credential'], sql: 't.principal_id = ?' },
+  apiId: { on: ['credential', 'role'], sql: 't.api_id = ?' },
+  kind: { on: ['credential'], sql: 't.kind = ?' },
+  state: { on: ['credential'], sql: 't.state = ?' },
+  tag: { on: ['credential'], sql: listed('credential_tags', 'tag') },
+  name: { on: ['workspace', 'api', 'role', 'principal', 'credential'], sql: 't.name = ?' },
+  externalId: { on: ['principal'], sql: 't.external_id = ?' },
+  type: { on: ['principal'], sql: 't.type = ?' },
+  expiresBeforeMs: { on: ['credential'], sql: 't.expires_at_ms < ?' },
+  expiresAfterMs: { on: ['credential'], sql: '(t.expires_at_ms IS NULL OR t.expires_at_ms > ?)' },
+  notBeforeAfterMs: { on: ['credential'], sql: 't.not_before_ms > ?' },
+  notBeforeUntilMs: { on: ['credential'], sql: '(t.not_before_ms IS NULL OR t.not_before_ms <= ?)' },
+}
 
 /** Filters by a list of the record: where there is one, the page is read in order off that list's index. */
 const LISTS = [
@@ -48,7 +49,8 @@ export interface ListStatement {
 /** One page and one row more, which tells whether there is a next page. */
 export function listStatement(table: TableName, select: string, query: ListQuery): ListStatement {
   const given = givenFilters(table, query.filters)
-  const list = table === 'credential' ? LISTS.find(({ filter }) => query.filters[filter] !== undefined) : undefined
+  const list =
+    table === 'credential' ? LISTS.find(({ filter }) => query.filters[filter] !== undefined) : undefined
   const order = list === undefined ? { from: 't', id: 'id' } : { from: 's', id: 'credential_id' }
   const conditions: string[] = []
   const values: SqlValue[] = []
@@ -67,7 +69,13 @@ export function listStatement(table: TableName, select: string, query: ListQuery
     else must(FILTERS[name].sql, value)
   }
   // CROSS JOIN is SQLite's way to say: in this order. The list's index leads, the records follow by id.
-  const source = list === undefined ? select : select.replace(/FROM credential t$/, `FROM ${list.table} s CROSS JOIN credential t ON t.id = s.credential_id`)
+  const source =
+    list === undefined
+      ? select
+      : select.replace(
+          /FROM credential t$/,
+          `FROM ${list.table} s CROSS JOIN credential t ON t.id = s.credential_id`,
+        )
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
   const by = `ORDER BY ${order.from}.created_at_ms DESC, ${order.from}.${order.id} DESC LIMIT ?`
   return { sql: `${source}${where} ${by}`, values: [...values, query.limit + 1] }

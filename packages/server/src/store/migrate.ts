@@ -59,7 +59,9 @@ export function loadMigrations(folder: string): Migration[] {
 export function toMigration(version: number, name: string, sql: string): Migration {
   const oldestCompatible = Number(FIRST_LINE.exec(sql)?.[1])
   if (!(oldestCompatible >= 1 && oldestCompatible <= version)) {
-    throw new Error(`Migration ${version} (${name}) must begin with "-- oldest-compatible: <1 to ${version}>"`)
+    throw new Error(
+      `Migration ${version} (${name}) must begin with "-- oldest-compatible: <1 to ${version}>"`,
+    )
   }
   return { version, name, sql, checksum: createHash('sha256').update(sql).digest('hex'), oldestCompatible }
 }

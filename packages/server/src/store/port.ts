@@ -12,14 +12,23 @@ export interface Store {
   read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined>
 
   /** Names are unique within a workspace (workspace names: within the installation; pass null). */
-  readByName<T extends NamedTable>(table: T, workspaceId: string | null, name: string): Promise<Records[T] | undefined>
+  readByName<T extends NamedTable>(
+    table: T,
+    workspaceId: string | null,
+    name: string,
+  ): Promise<Records[T] | undefined>
 
   /** Newest first; a page is stable under concurrent inserts (keyset, no offsets). */
   list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>>
 
   /**
    * Carries out a write as a whole or not at all, and resolves only after it is durable.
-   * A conflict is a value; anything else that goes wrong is a StoreFault.
+   * A conflict is a value; anything else that goes wrong is a StoreFault. After a fault the write is wholly there
+   * or wholly absent; which, an idempotency key tells.
+   * New rows come first, then changed ones, then deletes: a write may make a row and refer to it, or drop the last
+   * reference to a row and delete it. A name that it frees is free only after it.
+   * What a row refers to (a credential's principal, the APIs of its grants, a role's API, anything's workspace)
+   * must exist in the same workspace, else that row is told as a conflict of type `revision`.
    */
   commit(write: Write): Promise<CommitResult>
 
@@ -29,7 +38,10 @@ export interface Store {
   position(): Promise<number>
 
   /** Audit entries of a workspace, newest first. */
-  listAudit(workspaceId: string, query: { limit: number; before: number | null }): Promise<readonly AuditRow[]>
+  listAudit(
+    workspaceId: string,
+    query: { limit: number; before: number | null },
+  ): Promise<readonly AuditRow[]>
 
   /** What an earlier request with this idempotency key led to. */
   readIdempotency(scope: string, key: string): Promise<IdempotencyEntry | undefined>
@@ -41,9 +53,14 @@ export interface Store {
 
   /**
    * Takes `cost` credits of a limit, durably and exactly; a refusal takes nothing.
-   * A key seen for the first time starts full. `cost` may be negative: gives back.
+   * A key seen for the first time starts full. `cost` may be negative: gives back, up to the limit.
    */
-  spendCredits(key: string, limit: Extract<Limit, { type: 'credits' }>, cost: number, nowMs: number): Promise<CreditResult>
+  spendCredits(
+    key: string,
+    limit: Extract<Limit, { type: 'credits' }>,
+    cost: number,
+    nowMs: number,
+  ): Promise<CreditResult>
 
   /** What has been recorded of schema and releases; see migrate.ts. */
   schema(): Promise<SchemaState>
@@ -98,7 +115,10 @@ export interface Page<R> {
 
 export interface Write {
   readonly workspaceId: string
-  /** revision 1 inserts (the id must be new); revision n replaces the row at revision n − 1. */
+  /**
+   * revision 1 inserts (the id must be new); revision n replaces the row at revision n − 1, in the workspace it is in.
+   * Fields that are columns of text hold well-formed Unicode without NUL, or the write is a StoreFault.
+   */
   readonly puts: readonly Put[]
   readonly deletes: readonly RowAt[]
   /** Rows that must exist at exactly this revision, though they are not written. */
@@ -135,9 +155,9 @@ export type CommitResult =
   | { readonly ok: false; readonly conflict: Conflict }
 
 export type Conflict =
-  /** A row was written, made or deleted by somebody else in between. */
+  /** A row was written, made or deleted by somebody else in between, or one that is referred to is not there. */
   | { readonly type: 'revision'; readonly table: TableName; readonly id: string }
-  /** A unique name (or external id, or mount point) is taken. */
+  /** The field whose value another row has: `name`, an API's `audience`, or `basePath`: its place at the gateway. */
   | { readonly type: 'taken'; readonly table: TableName; readonly field: string }
   /** The row is still referred to by others. */
   | { readonly type: 'in_use'; readonly table: TableName; readonly id: string }

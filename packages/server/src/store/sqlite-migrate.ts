@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import {
   type AppliedMigration,
   loadMigrations,
+  MIGRATIONS_TABLE,
   type MigrateMode,
   type Migration,
-  MIGRATIONS_TABLE,
   type MigrationPlan,
   planFor,
   refusePending,
@@ -51,7 +51,7 @@ function applyNext(connection: SqliteConnection, known: readonly Migration[], cl
     const { pending } = planFor(known, appliedTo(connection))
     const [next] = pending
     if (next !== undefined) {
-      connection.db.exec(next.sql)
+      connection.db.exec(forSqlite(next.sql))
       connection.run(
         'INSERT INTO schema_migrations (version, name, applied_at_ms, checksum, oldest_compatible) VALUES (?, ?, ?, ?, ?)',
         ...[next.version, next.name, clock(), next.checksum, next.oldestCompatible],
@@ -63,6 +63,11 @@ function applyNext(connection: SqliteConnection, known: readonly Migration[], cl
     if (connection.db.isTransaction) connection.db.exec('ROLLBACK')
     throw error
   }
+}
+
+/** Migrations are written in the SQL that the databases share; what only SQLite is to read stands in comments. */
+function forSqlite(sql: string): string {
+  return sql.replaceAll(/\/\* sqlite: (.+?) \*\//g, '$1')
 }
 
 function appliedTo(connection: SqliteConnection): AppliedMigration[] {

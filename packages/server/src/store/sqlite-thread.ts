@@ -48,7 +48,9 @@ export class SqliteThread {
     const { task, maxPending } = this.#settings
     if (this.#closed) return Promise.reject(new StoreFault('The store is closed'))
     if (this.#pending.size >= maxPending) {
-      return Promise.reject(new StoreFault(`The thread that ${task} is busy: ${maxPending} requests are waiting`))
+      return Promise.reject(
+        new StoreFault(`The thread that ${task} is busy: ${maxPending} requests are waiting`),
+      )
     }
     return new Promise((resolve, reject) => {
       const seq = ++this.#seq
@@ -71,7 +73,8 @@ export class SqliteThread {
     clearTimeout(this.#idle)
     if (this.#worker !== undefined) return this.#worker
     const { entry, workerData } = this.#settings
-    const worker = new Worker(entry, { workerData, resourceLimits: RESOURCE_LIMITS })
+    // The flags that the process was started with are about its own entry (`--input-type`, `--test`).
+    const worker = new Worker(entry, { workerData, resourceLimits: RESOURCE_LIMITS, execArgv: [] })
     worker.unref()
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
     this.#ends.push(ended)
@@ -111,13 +114,13 @@ export class SqliteThread {
     if (!this.#closed) this.#worker = undefined
   }
 
-  #lost(worker: Worker, cause: Error | null): void {
+  #lost(worker: Worker, cause: unknown): void {
     // A thread that ended as idle had nothing under way: what is pending belongs to its successor.
     if (worker !== this.#worker) return
     this.#worker = undefined
     const waiting = [...this.#pending.values()]
     this.#pending.clear()
-    const why = cause === null ? '' : `: ${cause.message}`
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
     for (const { reject } of waiting) {
       reject(new StoreFault(`The thread that ${this.#settings.task} ended${why}`, { cause }))
     }

@@ -45,14 +45,16 @@ function insertSetting(connection: SqliteConnection, setting: Write['settings'][
 }
 
 function expectRow(connection: SqliteConnection, { table, id, revision }: RowAt): void {
-  if (connection.get(`SELECT 1 FROM ${table} WHERE id = ? AND revision = ?`, id, revision) !== undefined) return
+  if (connection.get(`SELECT 1 FROM ${table} WHERE id = ? AND revision = ?`, id, revision) !== undefined)
+    return
   throw new WriteConflict({ type: 'revision', table, id })
 }
 
 function insert(connection: SqliteConnection, put: Put): void {
   const { table, record } = put
   // Asked first, so that a row made in between is told as such and not by its name.
-  if (exists(connection, table, record.id)) throw new WriteConflict({ type: 'revision', table, id: record.id })
+  if (exists(connection, table, record.id))
+    throw new WriteConflict({ type: 'revision', table, id: record.id })
   constrained(connection, put, () => {
     connection.run(STATEMENTS[table].insert, ...toRow(table, record))
     putLists(connection, put)
@@ -117,7 +119,9 @@ function constrained(connection: SqliteConnection, put: Put, statements: () => v
       throw new WriteConflict({ type: 'taken', table: put.table, field })
     }
     if (code !== CONSTRAINT_FOREIGN_KEY) throw error
-    const missing = referencesOf(put).find(({ table, id }) => !existsIn(connection, table, id, put.record.workspaceId))
+    const missing = referencesOf(put).find(
+      ({ table, id }) => !existsIn(connection, table, id, put.record.workspaceId),
+    )
     if (missing === undefined) throw error
     throw new WriteConflict({ type: 'revision', ...missing })
   }
@@ -128,7 +132,9 @@ function exists(connection: SqliteConnection, table: TableName, id: string): boo
 }
 
 function existsIn(connection: SqliteConnection, table: TableName, id: string, workspaceId: string): boolean {
-  return connection.get(`SELECT 1 FROM ${table} WHERE id = ? AND workspace_id = ?`, id, workspaceId) !== undefined
+  return (
+    connection.get(`SELECT 1 FROM ${table} WHERE id = ? AND workspace_id = ?`, id, workspaceId) !== undefined
+  )
 }
 
 /** Takes the next position, last of all, and writes the change and the audit entry there. */
@@ -144,7 +150,8 @@ function appendToFeed(connection: SqliteConnection, write: Write): number {
     'INSERT INTO changes (position, workspace_id, at_ms, touched) VALUES (?, ?, ?, ?)',
     ...[position, workspaceId, audit.atMs, touched],
   )
-  const { atMs, action, targetTable, targetId, actorCredentialId, actorPrincipalId, requestId, ip, detail } = audit
+  const { atMs, action, targetTable, targetId, actorCredentialId, actorPrincipalId, requestId, ip, detail } =
+    audit
   connection.run(
     'INSERT INTO audit (position, workspace_id, at_ms, action, target_table, target_id, actor_credential_id, ' +
       'actor_principal_id, request_id, ip, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -155,16 +162,19 @@ function appendToFeed(connection: SqliteConnection, write: Write): number {
 }
 
 /** See Store.spendCredits. Inside the caller's transaction. */
-export function applySpend(connection: SqliteConnection, ...args: Parameters<Store['spendCredits']>): CreditResult {
+export function applySpend(
+  connection: SqliteConnection,
+  ...args: Parameters<Store['spendCredits']>
+): CreditResult {
   const [key, limit, cost, nowMs] = args
-  const row = connection.get('SELECT remaining, refilled_at_ms FROM credits WHERE key = ?', key)
-  const known = row && { remaining: Number(row.remaining), refilledAtMs: Number(row.refilled_at_ms) }
+  const row = connection.get('SELECT spent, since_ms FROM credits WHERE key = ?', key)
+  const known = row && { spent: Number(row.spent), sinceMs: Number(row.since_ms) }
   const { result, next } = takeCredits(limit, known, cost, nowMs)
   if (!result.allowed) return result
   connection.run(
-    'INSERT INTO credits (key, remaining, refilled_at_ms) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE ' +
-      'SET remaining = excluded.remaining, refilled_at_ms = excluded.refilled_at_ms',
-    ...[key, next.remaining, next.refilledAtMs],
+    'INSERT INTO credits (key, spent, since_ms) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE ' +
+      'SET spent = excluded.spent, since_ms = excluded.since_ms',
+    ...[key, next.spent, next.sinceMs],
   )
   return result
 }

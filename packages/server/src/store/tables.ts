@@ -261,7 +261,8 @@ function toSql(table: string, field: string, type: ColumnType, value: unknown): 
   if (type === 'boolean' && typeof value === 'boolean') return value ? 1 : 0
   if (type === 'integer' && Number.isSafeInteger(value)) return value as number
   // SQLite would put U+FFFD for a lone surrogate, PostgreSQL refuses NUL: what cannot come back the same stays out.
-  if (type === 'text' && typeof value === 'string' && value.isWellFormed() && !value.includes('\0')) return value
+  if (type === 'text' && typeof value === 'string' && value.isWellFormed() && !value.includes('\0'))
+    return value
   throw new StoreFault(`The value of ${table}.${field} does not fit its column (${type})`)
 }
 

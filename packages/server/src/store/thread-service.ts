@@ -8,13 +8,18 @@ export type Reply =
   /** `message` says what went wrong, in words that hold no value of any row. */
   | { readonly seq: number; readonly ok: false; readonly message: string }
 
-export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string }
+export type Outcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string }
 
 /**
  * The worker's side of a SqliteThread. `carryOut` gets every request that has arrived by now, in order, and gives
  * an outcome for each; what arrives meanwhile is the next batch. `close` is called after the last of them.
  */
-export function serveThread(carryOut: (requests: readonly unknown[]) => readonly Outcome[], close: () => void): void {
+export function serveThread(
+  carryOut: (requests: readonly unknown[]) => readonly Outcome[],
+  close: () => void,
+): void {
   const port = parentPort
   if (port === null) throw new Error('This file runs as a worker thread')
   port.on('message', (first: ToWorker) => {

@@ -11,7 +11,7 @@ CREATE TABLE usage (
   last_ip TEXT,
   last_user_agent TEXT,
   PRIMARY KEY (credential_id, version, code)
-);
+) /* sqlite: WITHOUT ROWID */;
 
 -- Quota counters of the limiter, so that a restart does not hand the period out again.
 CREATE TABLE counters (
@@ -19,5 +19,5 @@ CREATE TABLE counters (
   a DOUBLE PRECISION NOT NULL,
   b DOUBLE PRECISION NOT NULL,
   saved_at_ms BIGINT NOT NULL
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE INDEX counters_age ON counters (saved_at_ms);

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runAgainst } from '../testing/run-against.ts'
+import { at, CREDENTIAL_ID, SECRET, sampleCredential } from '../testing/sample-resources.ts'
+import { factsOf } from './status.ts'
+
+const PRINCIPAL = {
+  id: 'prn_0123456789ab',
+  name: 'billing',
+  type: 'application',
+  external_id: 'cus_42',
+  owner: null,
+  contact: null,
+  disabled: false,
+  ceiling: null,
+  limits: [],
+  metadata: {},
+  created_at: at(0),
+}
+const ROLE = {
+  id: 'rol_0123456789ab',
+  name: 'clerk',
+  api: 'orders',
+  scopes: ['orders:read'],
+  created_at: at(0),
+}
+const WORKSPACE = { id: 'ws_0123456789ab', name: 'test', key_prefix: 'crd_test', created_at: at(0) }
+
+test("a new workspace's admin key alone goes to standard output", async () => {
+  const body = { workspace: WORKSPACE, admin_key: { credential: sampleCredential(), secret: SECRET } }
+  const routes = { 'POST /v1/workspaces': { status: 201, body } }
+  const result = await runAgainst(routes, ['workspaces', 'create', 'test', '--prefix', 'crd_test'])
+  assert.equal(result.exitCode, 0)
+  assert.equal(result.stdout, `${SECRET}\n`)
+  assert.equal(result.stderr, '✓ workspace test, keys begin crd_test_\n  admin key shown once\n')
+  assert.deepEqual(result.requests[0]?.body, { name: 'test', prefix: 'crd_test' })
+  const json = await runAgainst(routes, ['workspaces', 'create', 'test', '--json'])
+  assert.deepEqual(JSON.parse(json.stdout), body)
+})
+
+test('principals: each flag reaches the request', async () => {
+  const routes = {
+    'POST /v1/principals': { status: 201, body: PRINCIPAL },
+    'PATCH /v1/principals/billing': { body: PRINCIPAL },
+  }
+  const created = await runAgainst(routes, [
+    ...[
+      'principals',
+      'create',
+      'billing',
+      '--type',
+      'service',
+      '--external-id',
+      'cus_42',
+      '--owner',
+      'o',
+      '--contact',
+      'c',
+    ],
+    ...['--ceiling', 'orders=orders:read', '--limit', '5/day', '--metadata', 'a=b'],
+  ])
+  assert.deepEqual(created.requests[0]?.body, {
+    name: 'billing',
+    type: 'service',
+    external_id: 'cus_42',
+    owner: 'o',
+    contact: 'c',
+    ceiling: [{ api: 'orders', scopes: ['orders:read'], roles: [] }],
+    limits: [{ type: 'quota', name: 'day', limit: 5, period: 'day' }],
+    metadata: { a: 'b' },
+  })
+  const changed = await runAgainst(routes, [
+    'principals',
+    'update',
+    'billing',
+    '--disable',
+    '--ceiling',
+    'unrestricted',
+  ])
+  assert.deepEqual(changed.requests[0]?.body, { ceiling: null, disabled: true })
+  const both = await runAgainst(routes, ['principals', 'update', 'billing', '--disable', '--enable'])
+  assert.equal(both.exitCode, 2)
+})
+
+test('principals: an empty ceiling is shown as nothing, none as unrestricted', async () => {
+  for (const [ceiling, word] of [
+    [null, 'unrestricted'],
+    [[], 'nothing'],
+  ] as const) {
+    const routes = { 'GET /v1/principals/billing': { body: { ...PRINCIPAL, ceiling } } }
+    const result = await runAgainst(routes, ['principals', 'show', 'billing', '--no-json'])
+    assert.match(result.stdout, new RegExp(`^ceiling {6}${word}$`, 'm'))
+  }
+})
+
+test('roles are made, listed for one API, changed and deleted', async () => {
+  const routes = {
+    'POST /v1/roles': { status: 201, body: ROLE },
+    'GET /v1/roles': { body: { items: [ROLE], next_cursor: null } },
+    'PATCH /v1/roles/clerk': { body: ROLE },
+    'DELETE /v1/roles/clerk': { status: 204 },
+  }
+  const created = await runAgainst(routes, [
+    'roles',
+    'create',
+    'clerk',
+    '--api',
+    'orders',
+    '--scopes',
+    'a b,c',
+  ])
+  assert.deepEqual(created.requests[0]?.body, { name: 'clerk', api: 'orders', scopes: ['a', 'b', 'c'] })
+  const listed = await runAgainst(routes, ['roles', 'list', '--api', 'orders', '--no-json'])
+  assert.equal(listed.requests[0]?.query.api, 'orders')
+  assert.match(listed.stdout, /clerk {2}rol_0123456789ab {2}orders {2}orders:read/)
+  const changed = await runAgainst(routes, ['roles', 'update', 'clerk', '--scopes', 'a'])
+  assert.deepEqual(changed.requests[0]?.body, { scopes: ['a'] })
+  assert.equal((await runAgainst(routes, ['roles', 'delete', 'clerk'])).stderr, '✓ role clerk deleted\n')
+})
+
+test('audit tells who changed what', async () => {
+  const entry = {
+    position: 12,
+    at: at(-4000),
+    action: 'credential.rotate',
+    target: { type: 'credential', id: CREDENTIAL_ID },
+    actor: null,
+    ip: null,
+    request_id: 'r1',
+  }
+  const routes = { 'GET /v1/audit': { body: { items: [entry], next_cursor: null } } }
+  const result = await runAgainst(routes, ['audit', '--no-json'])
+  assert.match(
+    result.stdout,
+    new RegExp(`^12 +4 s ago +credential.rotate +${CREDENTIAL_ID} +the host +- +r1$`, 'm'),
+  )
+})
+
+test('status is flattened to pairs, whatever the server tells', async () => {
+  assert.deepEqual(
+    factsOf({
+      version: '0.1.0',
+      store: { name: 'sqlite', ok: true },
+      listen: ['a', 'b'],
+      nodes: [{ id: 1 }],
+      none: null,
+    }),
+    [
+      ['version', '0.1.0'],
+      ['store name', 'sqlite'],
+      ['store ok', 'true'],
+      ['listen', 'a b'],
+      ['nodes 1 id', '1'],
+      ['none', null],
+    ],
+  )
+  const result = await runAgainst({ 'GET /v1/status': { body: { revision_lag: 0 } } }, [
+    'status',
+    '--no-json',
+  ])
+  assert.equal(result.stdout, 'revision lag  0\n')
+})

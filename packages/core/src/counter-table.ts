@@ -1,0 +1,120 @@
+import { type Counter, takeFromCounter } from './limit-arithmetic.ts'
+import type { Limit } from './records.ts'
+
+interface Entry {
+  counter: Counter
+  /** null: restored, and not asked for since. */
+  limit: Limit | null
+}
+
+/** A key and its counter, as they are written where they survive a restart. */
+export type CounterEntry = readonly [key: string, counter: Counter]
+
+/** How many counters an eviction looks at: enough to find one that is worth little, and constant. */
+const EVICTION_SAMPLE = 16
+/** The longest period there is: a counter older than this is full again, whatever its limit. */
+const LONGEST_WINDOW_MS = 31 * 86_400_000
+
+/** The counters of one node: never more than `maxCounters`, with a mark on each quota that was not written yet. */
+export class CounterTable {
+  readonly #maxCounters: number
+  readonly #entries = new Map<string, Entry>()
+  #dirtyQuotas = new Map<string, Counter>()
+  #evictedInUse = 0
+
+  /** @param maxCounters 1 or more */
+  constructor(maxCounters: number) {
+    this.#maxCounters = maxCounters
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** How many counters were forgotten that were still in use. */
+  get evictedInUse(): number {
+    return this.#evictedInUse
+  }
+
+  get(key: string): Counter | undefined {
+    // A quota that was evicted before it could be written is still known by its mark.
+    return this.#entries.get(key)?.counter ?? this.#dirtyQuotas.get(key)
+  }
+
+  set(key: string, limit: Limit, counter: Counter, nowMs: number): void {
+    this.#set(key, limit, counter, nowMs)
+    if (limit.type === 'quota') this.#mark(key, counter)
+  }
+
+  /** The quotas that changed since the last call; their marks are cleared. */
+  takeDirtyQuotas(): Iterable<CounterEntry> {
+    const dirty = this.#dirtyQuotas
+    this.#dirtyQuotas = new Map()
+    return dirty
+  }
+
+  /** Marks quotas again that could not be written; a newer mark stays. */
+  markDirty(entries: Iterable<CounterEntry>): void {
+    for (const [key, counter] of entries) {
+      if (!this.#dirtyQuotas.has(key)) this.#mark(key, counter)
+    }
+  }
+
+  /** Takes over counters that were written earlier. One that is further along here already stays. */
+  restore(entries: Iterable<CounterEntry>): void {
+    for (const [key, counter] of entries) {
+      const known = this.get(key)
+      const isFurther =
+        known !== undefined && (known.b > counter.b || (known.b === counter.b && known.a > counter.a))
+      if (!isFurther) this.#set(key, this.#entries.get(key)?.limit ?? null, counter, counter.b)
+    }
+  }
+
+  #set(key: string, limit: Limit | null, counter: Counter, nowMs: number): void {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) {
+      entry.counter = counter
+      entry.limit = limit
+      return
+    }
+    if (this.#entries.size >= this.#maxCounters) this.#evict(nowMs)
+    this.#entries.set(key, { counter, limit })
+  }
+
+  #mark(key: string, counter: Counter): void {
+    this.#dirtyQuotas.set(key, counter)
+    if (this.#dirtyQuotas.size <= this.#maxCounters) return
+    const [oldest] = this.#dirtyQuotas.keys().take(1)
+    this.#dirtyQuotas.delete(oldest!)
+  }
+
+  /**
+   * Forgets one of the oldest counters: one that is full again, which loses nothing, or else the one of which
+   * least is in use. What was looked at and kept goes to the end, so that the next eviction looks at others.
+   */
+  #evict(nowMs: number): void {
+    let least: string | null = null
+    let leastUse = Number.POSITIVE_INFINITY
+    for (const [key, entry] of [...this.#entries.entries().take(EVICTION_SAMPLE)]) {
+      const use = useOf(entry, nowMs)
+      if (use < leastUse) {
+        least = key
+        leastUse = use
+      }
+      if (use === 0) break
+      this.#entries.delete(key)
+      this.#entries.set(key, entry)
+    }
+    if (least === null) return
+    this.#entries.delete(least)
+    if (leastUse > 0) this.#evictedInUse += 1
+  }
+}
+
+/** How much of a limit is in use, 0 (full again) … 1. */
+function useOf({ counter, limit }: Entry, nowMs: number): number {
+  if (limit === null) return nowMs - counter.b > LONGEST_WINDOW_MS ? 0 : 1
+  const { remaining, resetMs } = takeFromCounter(limit, counter, 0, nowMs)
+  // `remaining` is in whole units, so it alone does not tell "full" from "all but a part of one unit".
+  return resetMs === 0 ? 0 : 1 - Math.min(remaining, limit.limit - 1) / limit.limit
+}

@@ -1,0 +1,164 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  type ApiRecord,
+  canonicalTarget,
+  type Decision,
+  FAULTS,
+  LookupUnavailable,
+  refuse,
+  type VerifyRequest,
+} from '@credence/core'
+import type { Context } from '../context.ts'
+import { decide, observe } from '../decide.ts'
+import { clientOf, type Peer } from '../http/peer.ts'
+import { answerTo, faultAnswer, type HttpAnswer } from '../http/problem.ts'
+import { isMountedAt, type MountTable, pathBehindMount } from './mount-table.ts'
+import { framingOf } from './request-framing.ts'
+
+/** A request that may pass: what is forwarded, where to, and on whose behalf. */
+export interface Admitted {
+  readonly type: 'admitted'
+  readonly requestId: string
+  readonly peer: Peer
+  readonly decision: Decision
+  readonly api: ApiRecord
+  readonly upstream: string
+  /** Exactly what was authorized. */
+  readonly path: string
+  readonly query: string
+  readonly host: string | null
+  /** Bytes as stated; null: chunked, or no body. */
+  readonly contentLength: number | null
+  readonly hasBody: boolean
+}
+
+export interface Refused {
+  readonly type: 'refused'
+  readonly requestId: string
+  readonly answer: HttpAnswer
+  /** Bytes of body that nobody will read; Infinity: not known. */
+  readonly unreadBytes: number
+  /** True when the request was not well formed: nothing that follows on this connection can be trusted. */
+  readonly closes: boolean
+}
+
+/** From a request's head to the decision about it: framing, target, mount, verify. Rejects on faults of ours only. */
+export class Admission {
+  readonly #context: Context
+  readonly #mounts: MountTable
+  readonly #peerOf: (socket: IncomingMessage['socket']) => Peer
+  #loading: Promise<void> | null = null
+
+  constructor(context: Context, mounts: MountTable, peerOf: (socket: IncomingMessage['socket']) => Peer) {
+    this.#context = context
+    this.#mounts = mounts
+    this.#peerOf = peerOf
+  }
+
+  async admit(request: IncomingMessage): Promise<Admitted | Refused> {
+    const { config, newRequestId } = this.#context
+    const requestId = newRequestId()
+    const peer = this.#peerOf(request.socket)
+    const client = clientOf(peer, request.rawHeaders, config.trustedProxies)
+    const facts = { method: request.method!, path: null, ip: client.ip, headers: request.rawHeaders }
+
+    const framing = framingOf(request)
+    if (!framing.ok) return this.#refuseMalformed(requestId, facts, framing.problem)
+    const target = canonicalTarget(request.url!)
+    if (!target.ok) return this.#refuseMalformed(requestId, facts, target.problem)
+    const { host, hasBody, contentLength } = framing
+    const unreadBytes = hasBody ? (contentLength ?? Number.POSITIVE_INFINITY) : 0
+
+    let mounted: ApiRecord | null
+    try {
+      mounted = await this.#apiAt(host, target.path)
+    } catch (error) {
+      if (!(error instanceof LookupUnavailable)) throw error
+      const decision = {
+        ...refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'),
+        retryAfterSeconds: 1,
+      }
+      return this.#refuse(requestId, { ...facts, path: target.path }, decision, unreadBytes)
+    }
+    if (mounted === null) return noApiHere(requestId, unreadBytes)
+
+    const path = pathBehindMount(mounted, target.path)
+    const asked: VerifyRequest = {
+      api: mounted,
+      homeApiId: null,
+      credential: null,
+      headers: request.rawHeaders,
+      query: target.query,
+      method: request.method!,
+      path,
+      ip: client.ip,
+      secure: client.secure,
+      useRoutes: mounted.routes.length > 0,
+      scopes: null,
+      cost: null,
+      fresh: false,
+    }
+    const asking = { requestId, via: 'gateway', workspaceId: mounted.workspaceId } as const
+    const decision = await decide(this.#context, asking, asked)
+    if (decision.code !== 'VALID') {
+      return { type: 'refused', requestId, answer: answerTo(decision, requestId), unreadBytes, closes: false }
+    }
+    const { query } = target
+    const api = decision.api ?? mounted
+    const { upstream } = mounted
+    return {
+      type: 'admitted',
+      requestId,
+      peer,
+      decision,
+      api,
+      upstream: upstream!,
+      path,
+      query,
+      host,
+      contentLength,
+      hasBody,
+    }
+  }
+
+  /** The record of the API mounted here; null: none is. @throws LookupUnavailable */
+  async #apiAt(host: string | null, path: string): Promise<ApiRecord | null> {
+    const { lookup, follower } = this.#context
+    // Without the lease, mounts may have changed unseen.
+    if (!follower.holds()) await this.#loadDirectory()
+    const id = this.#mounts.find(host, path)
+    if (id === null) return null
+    const api = lookup.peek('api', id) ?? (await lookup.read('api', id))
+    return api !== undefined && isMountedAt(api, host, path) ? api : null
+  }
+
+  /** Those who ask while the directory is being read share the reading. */
+  async #loadDirectory(): Promise<void> {
+    this.#loading ??= this.#context.directory.load().finally(() => {
+      this.#loading = null
+    })
+    try {
+      await this.#loading
+    } catch (cause) {
+      throw new LookupUnavailable('The APIs could not be read', { cause })
+    }
+  }
+
+  #refuseMalformed(requestId: string, facts: Facts, problem: string): Refused {
+    const decision = refuse(null, 'request', 'BAD_REQUEST', problem)
+    return { ...this.#refuse(requestId, facts, decision, 0), closes: true }
+  }
+
+  #refuse(requestId: string, facts: Facts, decision: Decision, unreadBytes: number): Refused {
+    const asking = { requestId, via: 'gateway', workspaceId: this.#context.defaultWorkspaceId } as const
+    observe(this.#context, asking, facts, decision, 0)
+    return { type: 'refused', requestId, answer: answerTo(decision, requestId), unreadBytes, closes: false }
+  }
+}
+
+type Facts = Parameters<typeof observe>[2]
+
+function noApiHere(requestId: string, unreadBytes: number): Refused {
+  const answer = faultAnswer('NO_UPSTREAM', FAULTS.NO_UPSTREAM.meaning, requestId)
+  return { type: 'refused', requestId, answer, unreadBytes, closes: false }
+}

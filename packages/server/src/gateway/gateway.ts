@@ -1,0 +1,225 @@
+import { lookup as resolveName } from 'node:dns/promises'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import type { Duplex } from 'node:stream'
+import { FAULTS, type FaultCode } from '@credence/core'
+import type { Context } from '../context.ts'
+import { peerFinder } from '../http/peer.ts'
+import { faultAnswer } from '../http/problem.ts'
+import { Admission, type Admitted, type Refused } from './admit.ts'
+import { answerBytes, sendAnswer } from './answer.ts'
+import { type Exchange, forward } from './forward.ts'
+import { MountTable } from './mount-table.ts'
+import { isWebSocketUpgrade } from './request-framing.ts'
+import { openTunnel, responseOn } from './tunnel.ts'
+import type { Resolve } from './upstream-guard.ts'
+import { UpstreamPools } from './upstream-pools.ts'
+
+export interface GatewayOptions {
+  /** PEM texts; null: plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** How names of upstreams are resolved; the system's resolver when left out. */
+  readonly resolve?: Resolve
+}
+
+/** How often Node looks for connections that are overdue. */
+const OVERDUE_CHECK_MS = 500
+/** While shutting down: how often connections that have become idle are closed. */
+const IDLE_CHECK_MS = 50
+/** How long a connection may be idle between two requests. Longer than proxies before us keep theirs (60 s). */
+const KEEP_ALIVE_MS = 65_000
+
+/**
+ * The gateway's own listener, on bare node:http: each request is verified and forwarded to its API's upstream.
+ * Whoever made it calls `server.listen`, and `close` at the end.
+ */
+export class Gateway {
+  readonly server: Server | TlsServer
+  readonly #context: Context
+  readonly #pools: UpstreamPools
+  readonly #admission: Admission
+  readonly #tunnels = new Set<Duplex>()
+  /** The newest answer on each connection; answers go out in order, so the others end before it does. */
+  readonly #answering = new WeakMap<Socket, ServerResponse>()
+  #isClosing = false
+
+  constructor(context: Context, options: GatewayOptions) {
+    const { config, directory, listeners } = context
+    this.#context = context
+    this.#pools = new UpstreamPools({
+      rules: { allow: config.upstreamAllow, listeners, localAddresses },
+      resolve: options.resolve ?? resolveAll,
+      timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
+    })
+    const mounts = new MountTable(directory, (origins) => this.#pools.retain(origins))
+    this.#admission = new Admission(context, mounts, peerFinder(config.trustedProxies))
+    const serverOptions = serverOptionsOf(context)
+    this.server =
+      options.tls === null
+        ? createServer(serverOptions)
+        : createTlsServer({ ...serverOptions, ...options.tls })
+    this.#listen(this.server)
+  }
+
+  #listen(server: Server | TlsServer): void {
+    // No header is ever silently left out; the bound is on bytes.
+    server.maxHeadersCount = 0
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      void this.#handle(request, response, false)
+    })
+    // Only what may pass is asked to send its body.
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      void this.#handle(request, response, true)
+    })
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      void this.#handleUpgrade(request, socket, head)
+    })
+    server.on('connect', (_request: IncomingMessage, socket: Socket) =>
+      this.#refuseBytes(socket, 'INVALID_REQUEST'),
+    )
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+      this.#refuseUnread(error, socket),
+    )
+  }
+
+  /** Stops listening, lets what is in flight finish for at most `drainSeconds`, then cuts what is left. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    const { server } = this
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    const overdue = setTimeout(() => {
+      server.closeAllConnections()
+      for (const socket of this.#tunnels) socket.destroy()
+    }, this.#context.config.drainSeconds * 1000)
+    // A connection whose last answer began before the end is kept alive by it; it is idle now.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
+    await closed
+    clearTimeout(overdue)
+    clearInterval(idle)
+    await this.#pools.destroy()
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void> {
+    this.#answering.set(request.socket, response)
+    try {
+      const admission = await this.#admission.admit(request)
+      if (admission.type === 'refused') {
+        this.#refuse(request, response, admission, expects)
+        return
+      }
+      if (response.destroyed) return
+      if (expects) response.writeContinue()
+      forward(this.#exchange(request, response, admission), this.#pools.get(admission.upstream))
+    } catch (error) {
+      this.#fail(request, response, error)
+    }
+  }
+
+  async #handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy())
+    const response = responseOn(socket, request)
+    try {
+      const admission = await this.#admission.admit(request)
+      if (admission.type === 'refused') this.#refuse(request, response, admission, false)
+      else if (!socket.destroyed) {
+        const pool = this.#pools.get(admission.upstream)
+        openTunnel(this.#exchange(request, response, admission), pool, head, (tunnel) => this.#track(tunnel))
+      }
+    } catch (error) {
+      this.#fail(request, response, error)
+    }
+  }
+
+  #exchange(request: IncomingMessage, response: ServerResponse, admitted: Admitted): Exchange {
+    return { context: this.#context, request, response, admitted, keepsAlive: () => !this.#isClosing }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, refused: Refused, expects: boolean): void {
+    const { answer, unreadBytes } = refused
+    this.#context.metrics.responded('gateway', answer.status)
+    sendAnswer(request, response, answer, { unreadBytes, closes: refused.closes || this.#isClosing, expects })
+  }
+
+  /** A fault of ours. */
+  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const requestId = this.#context.newRequestId()
+    this.#context.log.error({ err: error, request_id: requestId }, 'request failed')
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    const answer = faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
+    this.#context.metrics.responded('gateway', answer.status)
+    sendAnswer(request, response, answer, { unreadBytes: 0, closes: true, expects: false })
+  }
+
+  /** What Node's parser refuses never becomes a request. */
+  #refuseUnread(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      socket.destroy()
+      return
+    }
+    this.#refuseBytes(socket, error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'INVALID_REQUEST')
+  }
+
+  #refuseBytes(socket: Socket, code: FaultCode): void {
+    socket.on('error', () => socket.destroy())
+    const answering = this.#answering.get(socket)
+    if (answering !== undefined && !answering.writableFinished) {
+      // Bytes of ours in the middle of an answer would be read as its rest. A good request that garbage follows
+      // gets its answer, and the connection ends with it; one whose own body is broken has no answer to wait for.
+      if (answering.req.complete) {
+        answering.shouldKeepAlive = false
+        answering.on('finish', () => socket.destroySoon())
+      } else socket.destroy()
+      return
+    }
+    if (!socket.writable) {
+      socket.destroy()
+      return
+    }
+    const answer = faultAnswer(code, FAULTS[code].meaning, this.#context.newRequestId())
+    this.#context.metrics.responded('gateway', answer.status)
+    socket.end(answerBytes(answer), () => socket.destroy())
+  }
+
+  #track(tunnel: Duplex): void {
+    this.#tunnels.add(tunnel)
+    tunnel.on('close', () => this.#tunnels.delete(tunnel))
+  }
+}
+
+function serverOptionsOf({ config }: Context): ServerOptions {
+  return {
+    insecureHTTPParser: false,
+    // Checked in request-framing.ts, where the refusal says what is wrong.
+    requireHostHeader: false,
+    maxHeaderSize: config.maxHeaderBytes,
+    // Slow heads are cut in time, the pause between two looks included.
+    headersTimeout: config.requestHeadTimeoutSeconds * 1000 - OVERDUE_CHECK_MS,
+    connectionsCheckingInterval: OVERDUE_CHECK_MS,
+    // Bodies may take as long as they make progress; see request-body.ts.
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    shouldUpgradeCallback: isWebSocketUpgrade,
+  }
+}
+
+async function resolveAll(hostname: string): Promise<readonly string[]> {
+  const addresses = await resolveName(hostname, { all: true })
+  return addresses.map(({ address }) => address)
+}
+
+function localAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).map(({ address }) => address),
+  )
+}

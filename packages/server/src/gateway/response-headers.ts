@@ -1,0 +1,61 @@
+import type { Decision } from '@credence/core'
+import { limitHeaders } from '../http/problem.ts'
+
+/** For this connection only (RFC 9110 section 7.6.1), or said by us. In lower case. */
+const DROPPED = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'credence-request-id',
+])
+const LIMITS = new Set(['ratelimit', 'ratelimit-policy'])
+
+/** The header lines that are not for the connection to the upstream: name, value, name, value …. */
+export function endToEnd(raw: readonly Buffer[]): string[] {
+  const headers: string[] = []
+  const ofThisHop = connectionOptionsOf(raw)
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!.toString('latin1')
+    const lower = name.toLowerCase()
+    if (!DROPPED.has(lower) && !ofThisHop?.has(lower)) headers.push(name, raw[i + 1]!.toString('latin1'))
+  }
+  return headers
+}
+
+/**
+ * The headers that the caller gets. Repeated ones stay repeated (Set-Cookie must).
+ * Where limits of ours applied, the RateLimit headers are ours; the upstream's would contradict them.
+ */
+export function responseHeaders(raw: readonly Buffer[], decision: Decision, requestId: string): string[] {
+  const headers = decision.limits.length === 0 ? endToEnd(raw) : withOwnLimits(endToEnd(raw), decision)
+  headers.push('Credence-Request-Id', requestId)
+  return headers
+}
+
+function withOwnLimits(theirs: readonly string[], decision: Decision): string[] {
+  const headers: string[] = []
+  for (let i = 0; i < theirs.length; i += 2) {
+    if (!LIMITS.has(theirs[i]!.toLowerCase())) headers.push(theirs[i]!, theirs[i + 1]!)
+  }
+  const ours = limitHeaders(decision)
+  for (const name in ours) headers.push(name, ours[name]!)
+  return headers
+}
+
+function connectionOptionsOf(raw: readonly Buffer[]): ReadonlySet<string> | null {
+  let options: Set<string> | null = null
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (raw[i]!.length !== 10 || raw[i]!.toString('latin1').toLowerCase() !== 'connection') continue
+    const value = raw[i + 1]!.toString('latin1').toLowerCase()
+    if (value === 'keep-alive' || value === 'close') continue
+    options ??= new Set()
+    for (const option of value.split(',')) options.add(option.trim())
+  }
+  return options
+}

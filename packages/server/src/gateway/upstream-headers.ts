@@ -1,0 +1,110 @@
+import {
+  type ApiRecord,
+  type Decision,
+  headerValues,
+  parseKey,
+  type RawHeaders,
+  singleHeader,
+} from '@credence/core'
+import type { Peer } from '../http/peer.ts'
+import { readName } from './header-role.ts'
+import { identityHeaders } from './identity-headers.ts'
+import { connectionOptions } from './request-framing.ts'
+
+export interface ForwardedRequest {
+  readonly rawHeaders: RawHeaders
+  readonly httpVersion: string
+  /** The Host header, or null. */
+  readonly host: string | null
+  /** As stated by the caller; null: chunked or none. */
+  readonly contentLength: number | null
+}
+
+/**
+ * The headers that the upstream gets: name, value, name, value …. Host is the upstream's own and set by whoever
+ * connects; the one the caller used is in X-Forwarded-Host.
+ */
+export function upstreamHeaders(
+  request: ForwardedRequest,
+  peer: Peer,
+  api: ApiRecord,
+  decision: Decision,
+  requestId: string,
+): string[] {
+  const { rawHeaders } = request
+  const headers: string[] = []
+  const ofThisHop = connectionOptions(rawHeaders)
+  const ownHeader = api.credentialHeader?.replace(/[^a-z0-9]/g, '-') ?? null
+  let via = ''
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    const value = rawHeaders[i + 1]!
+    const { role, folded } = readName(name)
+    if (role === 'dropped') continue
+    if (role === 'via') {
+      via += `${value}, `
+      continue
+    }
+    if (ofThisHop?.has(name.toLowerCase())) continue
+    if ((role === 'credential' || folded === ownHeader) && !isForUpstream(value, decision)) continue
+    headers.push(name, value)
+  }
+  if (request.contentLength !== null) headers.push('Content-Length', String(request.contentLength))
+  // A gateway must say that it was there (RFC 9110 section 7.6.3).
+  headers.push('Via', `${via}${request.httpVersion} credence`)
+  pushForwarded(headers, request, peer)
+  for (const part of identityHeaders(decision, requestId)) headers.push(part)
+  return headers
+}
+
+/**
+ * The credential that was verified ends here. Where the route is public nobody looked at what stands in these
+ * places, and it may be the upstream's own; only what can be one of our keys is kept from it.
+ */
+function isForUpstream(value: string, decision: Decision): boolean {
+  return decision.public && !holdsKey(value)
+}
+
+function holdsKey(value: string): boolean {
+  return value.split(/[\s,]+/).some((part) => parseKey(part) !== 'foreign' || basicHoldsKey(part))
+}
+
+/** User or password of HTTP Basic (RFC 7617), where some clients put a key. */
+function basicHoldsKey(text: string): boolean {
+  const decoded = Buffer.from(text, 'base64').toString('latin1')
+  const colon = decoded.indexOf(':')
+  return (
+    colon !== -1 &&
+    (parseKey(decoded.slice(0, colon)) !== 'foreign' || parseKey(decoded.slice(colon + 1)) !== 'foreign')
+  )
+}
+
+/** What a trusted proxy says of its caller is passed on and extended; what anybody else says was dropped. */
+function pushForwarded(headers: string[], { rawHeaders, host }: ForwardedRequest, peer: Peer): void {
+  const ip = peer.ip ?? 'unknown'
+  let forwardedFor = ip
+  let proto: string | null = null
+  let forwardedHost: string | null = null
+  if (peer.trusted) {
+    forwardedFor = [...headerValues(rawHeaders, 'x-forwarded-for'), ip].join(', ')
+    proto = singleHeader(rawHeaders, 'x-forwarded-proto')
+    forwardedHost = singleHeader(rawHeaders, 'x-forwarded-host')
+  }
+  if (proto !== 'http' && proto !== 'https') proto = peer.secure ? 'https' : 'http'
+  headers.push('X-Forwarded-For', forwardedFor, 'X-Forwarded-Proto', proto)
+  forwardedHost ??= host
+  if (forwardedHost !== null) headers.push('X-Forwarded-Host', forwardedHost)
+}
+
+/** The query without the parameter that a credential may stand in; else untouched, byte for byte. */
+export function upstreamQuery(query: string, api: ApiRecord, decision: Decision): string {
+  const name = api.queryParameter
+  if (name === null || query.length < 2) return query
+  const parts = query.slice(1).split('&')
+  const kept = parts.filter((part) => {
+    const [parameter] = new URLSearchParams(part)
+    return parameter?.[0] !== name || isForUpstream(parameter[1], decision)
+  })
+  if (kept.length === parts.length) return query
+  return kept.length === 0 ? '' : `?${kept.join('&')}`
+}

@@ -1,0 +1,80 @@
+import { parseIp } from '@credence/core'
+import { buildConnector, Pool } from 'undici'
+import {
+  addressProblem,
+  guardedLookup,
+  type Resolve,
+  UpstreamRefused,
+  type UpstreamRules,
+} from './upstream-guard.ts'
+
+export interface PoolOptions {
+  readonly rules: UpstreamRules
+  readonly resolve: Resolve
+  /** Longest time to connect, and to the first byte of the answer. Milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** A response that is silent for longer is given up. Streams of events send a comment more often than that. */
+const SILENCE_MS = 300_000
+
+/** Connections to upstreams, kept alive, by origin. Every one of them was checked by the guard as it was made. */
+export class UpstreamPools {
+  readonly #options: PoolOptions
+  readonly #pools = new Map<string, Pool>()
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  get(origin: string): Pool {
+    let pool = this.#pools.get(origin)
+    if (pool === undefined) {
+      pool = this.#makePool(origin)
+      this.#pools.set(origin, pool)
+    }
+    return pool
+  }
+
+  /** Closes, as soon as they are idle, the pools of origins that no API has any more. */
+  retain(origins: ReadonlySet<string>): void {
+    for (const [origin, pool] of this.#pools) {
+      if (origins.has(origin)) continue
+      this.#pools.delete(origin)
+      // A request still in it finishes; nothing waits for that.
+      pool.close().catch(() => {})
+    }
+  }
+
+  async destroy(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #makePool(origin: string): Pool {
+    const { rules, resolve, timeoutMs } = this.#options
+    const { protocol, port: given } = new URL(origin)
+    const port = given === '' ? (protocol === 'https:' ? 443 : 80) : Number(given)
+    const connect = buildConnector({
+      timeout: timeoutMs,
+      port,
+      lookup: guardedLookup(port, resolve, rules),
+      autoSelectFamily: true,
+    })
+    return new Pool(origin, {
+      // HTTP/1.1 only, one request at a time on a connection: a request is sent once or not at all.
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: timeoutMs,
+      bodyTimeout: SILENCE_MS,
+      connect(options, callback) {
+        // An address needs no look-up, so the guard has to see it here.
+        const literal = parseIp(options.hostname)
+        const problem = literal === null ? null : addressProblem(literal, port, rules)
+        if (problem === null) connect(options, callback)
+        else callback(new UpstreamRefused(`the upstream ${problem}`), null)
+      },
+    })
+  }
+}

@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  type ApiRecord,
+  type Decision,
+  headerValues,
+  LookupUnavailable,
+  refuse,
+  type VerifyRequest,
+} from '@credence/core'
+import type { Context } from '../context.ts'
+import { type Asking, decide, observe } from '../decide.ts'
+import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
+import { apiFinder } from './api-ref.ts'
+import { originalRequest } from './original-request.ts'
+import { clientOf, type Peer, peerFinder } from './peer.ts'
+import { answerTo, faultAnswer, type HttpAnswer, limitHeaders } from './problem.ts'
+
+/** nginx's auth_request makes a 500 of everything but these (and 2xx). */
+const NGINX_UNDERSTANDS = new Set([200, 401, 403])
+/** Peers for which the log has said what to set. */
+const MAX_TOLD = 1000
+
+/** Answers forward-auth's question about one request. Never throws. */
+export function authorizer(context: Context) {
+  const { config, defaultWorkspaceId } = context
+  const { forwardStyle, trustedProxies } = config
+  const peerOf = peerFinder(trustedProxies)
+  const findApi = apiFinder(context)
+  const told = new Set<string>()
+
+  function answer(response: ServerResponse, decision: Decision, requestId: string): void {
+    if (decision.code === 'VALID') writeAllowed(response, decision, requestId)
+    else write(response, forProxy(answerTo(decision, requestId)))
+  }
+
+  /** A refusal before there is anything to verify. */
+  function refuseAsked(
+    asking: Asking,
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: Peer,
+    decision: Decision,
+  ) {
+    const facts = { method: null, path: null, ip: peer.ip, headers: request.rawHeaders }
+    observe(context, asking, facts, decision, 0)
+    answer(response, decision, asking.requestId)
+  }
+
+  function forProxy(full: HttpAnswer): HttpAnswer {
+    if (forwardStyle !== 'nginx' || NGINX_UNDERSTANDS.has(full.status)) return full
+    const headers = { ...full.headers, 'x-credence-status': String(full.status) }
+    return { status: 403, headers, body: full.body }
+  }
+
+  function untrusted(peer: Peer): Decision {
+    const ip = peer.ip ?? 'unknown'
+    const detail = `the peer ${ip} is not in CREDENCE_TRUSTED_PROXIES; if it is a proxy of yours, set CREDENCE_TRUSTED_PROXIES=${ip}`
+    if (!told.has(ip)) {
+      if (told.size < MAX_TOLD) told.add(ip)
+      context.log.warn({ peer: ip }, `forward-auth refused: ${detail}`)
+    }
+    return refuse(null, 'proxy', 'PROXY_UNTRUSTED', detail)
+  }
+
+  async function authorize(
+    requestId: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const peer = peerOf(request.socket)
+    const asking: Asking = { requestId, via: 'forward-auth', workspaceId: defaultWorkspaceId }
+    if (!peer.trusted) return refuseAsked(asking, request, response, peer, untrusted(peer))
+    const read = originalRequest(request, forwardStyle)
+    if (!read.ok) {
+      const decision = refuse(null, 'request', 'BAD_REQUEST', read.problem)
+      return refuseAsked(asking, request, response, peer, decision)
+    }
+    const { apiRef, method, path, query } = read.original
+
+    let api: ApiRecord | null
+    try {
+      const found = findApi(apiRef)
+      api = found instanceof Promise ? await found : found
+    } catch (error) {
+      if (!(error instanceof LookupUnavailable)) throw error
+      const decision = {
+        ...refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'),
+        retryAfterSeconds: 1,
+      }
+      return refuseAsked(asking, request, response, peer, decision)
+    }
+    if (api === null) {
+      const decision = refuse(null, 'route', 'ROUTE_UNKNOWN', `there is no API ${JSON.stringify(apiRef)}`)
+      return refuseAsked(asking, request, response, peer, decision)
+    }
+
+    const { ip, secure } = clientOf(peer, request.rawHeaders, trustedProxies)
+    const asked: VerifyRequest = {
+      api,
+      homeApiId: null,
+      credential: null,
+      headers: request.rawHeaders,
+      query,
+      method,
+      path,
+      // Without the header the address would be the proxy's own, which says nothing about the caller.
+      ip: headerValues(request.rawHeaders, 'x-forwarded-for').length === 0 ? null : ip,
+      secure,
+      useRoutes: api.routes.length > 0,
+      scopes: null,
+      cost: null,
+      fresh: false,
+    }
+    const decision = await decide(
+      context,
+      { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
+      asked,
+    )
+    answer(response, decision, requestId)
+  }
+  return (requestId: string, request: IncomingMessage, response: ServerResponse): void => {
+    authorize(requestId, request, response).catch((error: unknown) => {
+      context.log.error({ err: error, request_id: requestId }, 'request failed')
+      const fault = faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
+      if (response.headersSent) response.destroy()
+      else write(response, fault)
+    })
+  }
+}
+
+/** 200: who is calling and what is left, in headers that the proxy hands on. */
+function writeAllowed(response: ServerResponse, decision: Decision, requestId: string): void {
+  const headers = identityHeadersForProxy(decision, requestId)
+  if (decision.limits.length > 0) {
+    const limits = limitHeaders(decision)
+    for (const name in limits) headers.push(name, limits[name]!)
+  }
+  headers.push('Credence-Request-Id', requestId, 'Cache-Control', 'no-store', 'Content-Length', '0')
+  response.writeHead(200, headers)
+  response.end()
+}
+
+function write(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}

@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module'
+import { hostname } from 'node:os'
+import { Type } from 'typebox'
+import type { Context } from '../../context.ts'
+import { done } from '../../operations/operation.ts'
+import type { App } from '../app.ts'
+import { authenticate } from '../authenticate.ts'
+import { respond } from '../respond.ts'
+import { routeSchema } from '../route-schema.ts'
+import { Nullable, OneOf, Strict } from '../schemas.ts'
+
+const VERSION: string = createRequire(import.meta.url)('../../../package.json').version
+
+/** `/v1/status`: how this node is, for operators; health for load balancers is elsewhere. */
+export function registerStatus(app: App, context: Context): void {
+  const onRequest = authenticate(context, 'status:read')
+  app.get('/v1/status', { onRequest, schema: SHOW }, async (request, reply) => {
+    const schema = await context.store.schema()
+    return respond(request, reply, done(schema), ({ version }) => ({
+      body: statusOf(context, request.actor.workspaceId, version),
+    }))
+  })
+}
+
+function statusOf(context: Context, workspaceId: string, schemaVersion: number) {
+  const { follower, usage, config, clock, startedAtMs, listeners, store } = context
+  const lagMs = follower.lagMs()
+  const { pending, dropped } = usage.stats
+  const apis = [...context.directory.all()].filter((api) => api.workspaceId === workspaceId && !api.builtIn)
+  return {
+    version: VERSION,
+    node: hostname(),
+    workers: 1,
+    ready: context.readiness.ready,
+    store: { name: store.name, schema: schemaVersion },
+    feed: {
+      position: follower.position,
+      lag_ms: Number.isFinite(lagMs) ? Math.round(lagMs) : null,
+      bound_ms: config.leaseMs,
+    },
+    usage: { queued: pending, dropped },
+    uptime_seconds: Math.max(0, Math.floor((clock() - startedAtMs) / 1000)),
+    listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
+    counts: { apis: apis.length },
+  }
+}
+
+const SHOW = routeSchema({
+  operationId: 'showStatus',
+  tag: 'Status',
+  summary: 'Show how the installation is',
+  description: 'This node, its store, and how closely it follows the feed.',
+  scope: 'status:read',
+  success: {
+    status: 200,
+    description: 'The status.',
+    body: Strict({
+      version: Type.String(),
+      node: Type.String(),
+      workers: Type.Integer(),
+      ready: Type.Boolean(),
+      store: Strict({ name: Type.String(), schema: Type.Integer() }),
+      feed: Strict({
+        position: Type.Integer({ description: 'The newest change that this node has seen.' }),
+        lag_ms: Nullable(Type.Integer({ description: 'Since the feed was last confirmed. Null: not yet.' })),
+        bound_ms: Type.Integer({ description: 'After so long without it, records are read from the store.' }),
+      }),
+      usage: Strict({
+        queued: Type.Integer({ description: 'Entries that wait for the next flush.' }),
+        dropped: Type.Integer({ description: 'Uses that were not counted since the start.' }),
+      }),
+      uptime_seconds: Type.Integer(),
+      listeners: Type.Array(
+        Strict({
+          name: OneOf(['api', 'gateway', 'admin', 'ops']),
+          host: Type.String(),
+          port: Type.Integer(),
+        }),
+      ),
+      counts: Strict({ apis: Type.Integer({ description: 'Of your workspace.' }) }),
+    }),
+  },
+})

@@ -1,0 +1,285 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Decision, VerdictCode } from '@credence/core'
+import { aCredential } from '@credence/core/testing/records'
+import { openMemoryUsageStore } from '../store/usage-memory.ts'
+import type { UsageDelta } from '../store/usage-store.ts'
+import { type UsageOptions, UsageRecorder } from './usage.ts'
+
+const ID = aCredential().id
+
+function decision(code: VerdictCode = 'VALID', version = 1, id = ID): Decision {
+  return {
+    code,
+    failedCheck: null,
+    detail: null,
+    api: null,
+    route: null,
+    public: false,
+    credential: aCredential({ id }),
+    version,
+    principal: null,
+    scopes: [],
+    required: null,
+    limits: [],
+    retryAfterSeconds: null,
+  }
+}
+
+const unproven: Decision = { ...decision('BAD_SECRET'), credential: null, version: null }
+
+function facts(atMs: number, userAgent?: string) {
+  return { atMs, ip: '192.0.2.7', headers: userAgent === undefined ? [] : ['User-Agent', userAgent] }
+}
+
+/** A store that keeps batches and answers when it is told to. */
+function scripted() {
+  const batches: UsageDelta[][] = []
+  let gate: Promise<void> = Promise.resolve()
+  return {
+    batches,
+    hold() {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      gate = promise
+      return { release: resolve, fail: () => reject(new Error('disk full')) }
+    },
+    open() {
+      gate = Promise.resolve()
+    },
+    store: {
+      ...openMemoryUsageStore(() => 0),
+      async flush(batch: readonly UsageDelta[]) {
+        batches.push(batch.map((delta) => ({ ...delta })))
+        await gate
+      },
+    },
+  }
+}
+
+function recorder(change: Partial<UsageOptions> = {}) {
+  const timer = { tick: () => {}, everyMs: 0, stopped: false }
+  const script = scripted()
+  const failures: unknown[] = []
+  const usage = new UsageRecorder({
+    store: script.store,
+    flushEveryMs: 1000,
+    maxEntries: 100,
+    every: (ms, callback) => {
+      timer.tick = callback
+      timer.everyMs = ms
+      return () => {
+        timer.stopped = true
+      }
+    },
+    onFlushFailed: (error) => failures.push(error),
+    ...change,
+  })
+  return { usage, timer, script, failures }
+}
+
+function countsOf(deltas: readonly UsageDelta[]): Record<string, number> {
+  return Object.fromEntries(deltas.map(({ version, code, count }) => [`${version} ${code}`, count]))
+}
+
+test('uses are summed by credential, version and code, and written in one batch', async () => {
+  const { usage, script } = recorder()
+  for (const atMs of [5, 7, 9]) usage.record(decision(), facts(atMs, 'curl/8.5'))
+  usage.record(decision('RATE_LIMITED'), facts(10))
+  usage.record(decision('VALID', 2), facts(11))
+  usage.record(decision('VALID', 1, 'BBBBBBBBBBBB'), facts(12))
+  assert.ok(await usage.flush())
+  assert.equal(script.batches.length, 1)
+  const [batch] = script.batches
+  assert.deepEqual(countsOf(batch!.filter(({ credentialId }) => credentialId === ID)), {
+    '1 VALID': 3,
+    '1 RATE_LIMITED': 1,
+    '2 VALID': 1,
+  })
+  assert.deepEqual(batch![0], {
+    workspaceId: 'ws_000000000001',
+    credentialId: ID,
+    version: 1,
+    code: 'VALID',
+    count: 3,
+    firstAtMs: 5,
+    lastAtMs: 9,
+    lastIp: '192.0.2.7',
+    lastUserAgent: 'curl/8.5',
+  })
+})
+
+test('a credential whose secret was not proven leaves no trace', async () => {
+  const { usage, script } = recorder()
+  usage.record(unproven, facts(1))
+  assert.deepEqual(usage.peek(ID), [])
+  await usage.close()
+  assert.deepEqual(script.batches, [])
+  assert.deepEqual(usage.stats, { pending: 0, dropped: 0 })
+})
+
+test('a flush is started by the timer and leaves nothing to write twice', async () => {
+  const { usage, timer, script } = recorder()
+  assert.equal(timer.everyMs, 1000)
+  usage.record(decision(), facts(1))
+  timer.tick()
+  await usage.flush()
+  await usage.flush()
+  assert.equal(script.batches.length, 1)
+})
+
+test('what is recorded during a flush is in the next one, and peek sees both until they are written', async () => {
+  const { usage, script } = recorder()
+  const gate = script.hold()
+  usage.record(decision(), facts(1))
+  const first = usage.flush()
+  usage.record(decision(), facts(2))
+  assert.deepEqual(countsOf(usage.peek(ID)), { '1 VALID': 2 })
+  assert.equal(usage.stats.pending, 2)
+  gate.release()
+  await first
+  assert.deepEqual(countsOf(usage.peek(ID)), { '1 VALID': 1 })
+  await usage.flush()
+  assert.deepEqual(usage.peek(ID), [])
+  assert.deepEqual(
+    script.batches.map(([delta]) => delta?.count),
+    [1, 1],
+  )
+})
+
+test('what peek answers is a copy: changing it changes no count', () => {
+  const { usage } = recorder()
+  usage.record(decision(), facts(1))
+  Object.assign(usage.peek(ID)[0]!, { count: 99 })
+  assert.equal(usage.peek(ID)[0]?.count, 1)
+})
+
+test('ticks during a slow flush do not queue up behind it', async () => {
+  const { usage, timer, script } = recorder()
+  const gate = script.hold()
+  usage.record(decision(), facts(1))
+  timer.tick()
+  usage.record(decision(), facts(2))
+  for (let n = 0; n < 5; n++) timer.tick()
+  gate.release()
+  // Everything that was queued up would run now.
+  await new Promise(setImmediate)
+  assert.equal(script.batches.length, 1)
+  timer.tick()
+  assert.equal(script.batches.length, 2)
+})
+
+test('a flush during another waits for it, and both are whole', async () => {
+  const { usage, script } = recorder()
+  const gate = script.hold()
+  usage.record(decision(), facts(1))
+  const first = usage.flush()
+  usage.record(decision(), facts(2))
+  const second = usage.flush()
+  assert.equal(script.batches.length, 1)
+  assert.deepEqual(countsOf(usage.peek(ID)), { '1 VALID': 2 })
+  gate.release()
+  assert.deepEqual(await Promise.all([first, second]), [true, true])
+  assert.deepEqual(
+    script.batches.map(([delta]) => delta?.count),
+    [1, 1],
+  )
+})
+
+test('a flush that certainly wrote nothing is merged into the next: nothing lost, nothing twice', async () => {
+  const { usage, script, failures } = recorder({ wroteNothing: () => true })
+  const gate = script.hold()
+  usage.record(decision(), facts(1, 'one'))
+  const failing = usage.flush()
+  usage.record(decision(), facts(2, 'two'))
+  usage.record(decision('EXPIRED'), facts(3))
+  gate.fail()
+  assert.equal(await failing, false)
+  assert.equal(failures.length, 1)
+  assert.deepEqual(usage.stats, { pending: 2, dropped: 0 })
+  script.open()
+  assert.ok(await usage.flush())
+  const last = script.batches.at(-1)!
+  assert.deepEqual(countsOf(last), { '1 VALID': 2, '1 EXPIRED': 1 })
+  const valid = last.find(({ code }) => code === 'VALID')
+  assert.deepEqual([valid?.firstAtMs, valid?.lastAtMs, valid?.lastUserAgent], [1, 2, 'two'])
+})
+
+test('a flush of unknown outcome is given up and counted as dropped, never written again', async () => {
+  const { usage, script, failures } = recorder()
+  const gate = script.hold()
+  for (const atMs of [1, 2, 3]) usage.record(decision(), facts(atMs))
+  const failing = usage.flush()
+  gate.fail()
+  assert.equal(await failing, false)
+  script.open()
+  assert.ok(await usage.flush())
+  assert.equal(script.batches.length, 1)
+  assert.equal(failures.length, 1)
+  assert.deepEqual(usage.stats, { pending: 0, dropped: 3 })
+})
+
+test('beyond its bound the recorder drops and counts, and goes on counting what it knows', () => {
+  const { usage } = recorder({ maxEntries: 2 })
+  usage.record(decision('VALID', 1), facts(1))
+  usage.record(decision('VALID', 2), facts(1))
+  usage.record(decision('VALID', 3), facts(1))
+  usage.record(decision('VALID', 1), facts(2))
+  assert.deepEqual(usage.stats, { pending: 2, dropped: 1 })
+  assert.deepEqual(countsOf(usage.peek(ID)), { '1 VALID': 2, '2 VALID': 1 })
+})
+
+test('what is being written counts towards the bound', async () => {
+  const { usage, script } = recorder({ maxEntries: 1 })
+  const gate = script.hold()
+  usage.record(decision(), facts(1))
+  const flush = usage.flush()
+  usage.record(decision('VALID', 2), facts(2))
+  assert.deepEqual(usage.stats, { pending: 1, dropped: 1 })
+  gate.release()
+  await flush
+})
+
+test('close waits for the flush under way, writes the rest and stops the timer', async () => {
+  const { usage, timer, script } = recorder()
+  const gate = script.hold()
+  usage.record(decision(), facts(1))
+  const flush = usage.flush()
+  usage.record(decision('EXPIRED'), facts(2))
+  const closing = usage.close()
+  assert.ok(timer.stopped)
+  gate.release()
+  assert.deepEqual(await Promise.all([flush, closing]), [true, true])
+  assert.deepEqual(
+    script.batches.map((batch) => countsOf(batch)),
+    [{ '1 VALID': 1 }, { '1 EXPIRED': 1 }],
+  )
+})
+
+test('a user agent is cut, and carries neither controls nor secrets', () => {
+  const { usage } = recorder()
+  const secret = 'Zb3'.repeat(12)
+  usage.record(decision(), facts(1, `a\u001b[2Jb\u202e crd_live_5Hd8kQ2mZx1a${secret} ${'x'.repeat(20_000)}`))
+  const { lastUserAgent } = usage.peek(ID)[0]!
+  assert.equal(lastUserAgent?.length, 128)
+  assert.match(lastUserAgent ?? '', /^a\[2Jb crd_live_5Hd8kQ2mZx1a\[redacted\] x+$/)
+})
+
+test('a clock that was set back moves no last use back', () => {
+  const { usage } = recorder()
+  usage.record(decision(), facts(100, 'new'))
+  usage.record(decision(), facts(50, 'old'))
+  const { count, lastAtMs, lastUserAgent } = usage.peek(ID)[0]!
+  assert.deepEqual([count, lastAtMs, lastUserAgent], [2, 100, 'new'])
+})
+
+test('together with a store, everything recorded is read back exactly once', async () => {
+  const store = openMemoryUsageStore(() => 0)
+  const { usage } = recorder({ store })
+  for (let n = 0; n < 10; n++) {
+    usage.record(decision(), facts(n))
+    if (n % 3 === 0) await usage.flush()
+  }
+  const written = (await store.usageOf([ID])).get(ID) ?? []
+  const total = [...written, ...usage.peek(ID)].reduce((sum, { count }) => sum + count, 0)
+  assert.equal(total, 10)
+})

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { verifyAuditChain } from './audit-chain.ts'
+import type { Check } from './contract.ts'
+import { anApi, anAudit, aPrincipal, aWrite, commitPuts, positionOf, put, seed } from './contract-records.ts'
+import type { AuditRow, Change, Store } from './port.ts'
+
+/** What must hold of the change feed and the audit trail. */
+export const FEED_CHECKS: readonly Check[] = [
+  {
+    name: 'a follower that polls beside many writers misses no change and sees each once, in order',
+    async run(store) {
+      await seed(store)
+      const start = await store.position()
+      const writers = Promise.all(Array.from({ length: 8 }, (_, writer) => writeTen(store, writer)))
+      let finished = false
+      const done = writers.finally(() => {
+        finished = true
+      })
+      const seen: Change[] = []
+      for (let last = false; !last; ) {
+        // Read once more after the last acknowledgement: from then on everything must be there.
+        last = finished
+        let page: readonly Change[]
+        do {
+          page = await store.changesSince(seen.at(-1)?.position ?? start, 7)
+          seen.push(...page)
+        } while (page.length > 0)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const acknowledged = new Map((await done).flat())
+      assert.deepEqual(
+        seen.map(({ position }) => position),
+        Array.from({ length: 80 }, (_, i) => start + 1 + i),
+      )
+      for (const { position, touched } of seen) {
+        assert.deepEqual(touched, [{ table: 'principal', id: acknowledged.get(position) }])
+      }
+      assert.equal(await store.position(), start + 80)
+    },
+  },
+  {
+    name: 'what is acknowledged can be read at once, with its change',
+    async run(store) {
+      await seed(store)
+      for (let i = 0; i < 20; i++) {
+        const position = await commitPuts(store, put('principal', aPrincipal(`prn_n${i}`)))
+        assert.equal((await store.read('principal', `prn_n${i}`))?.name, `prn_n${i}`)
+        assert.equal(await store.position(), position)
+        assert.equal((await store.changesSince(position - 1, 10))[0]?.position, position)
+      }
+    },
+  },
+  {
+    name: 'a change names every row that was written or deleted, and when and where',
+    async run(store) {
+      await seed(store)
+      const puts = [put('api', anApi('api_1', { revision: 2 })), put('principal', aPrincipal('prn_2'))]
+      const deletes = [{ table: 'principal', id: 'prn_1', revision: 1 }] as const
+      const position = positionOf(
+        await store.commit(aWrite({ puts, deletes, audit: anAudit({ atMs: 4_000 }) })),
+      )
+      const touched = ['api/api_1', 'principal/prn_1', 'principal/prn_2']
+      const [change] = await store.changesSince(position - 1, 1)
+      assert.deepEqual(change?.touched.map(({ table, id }) => `${table}/${id}`).toSorted(), touched)
+      assert.deepEqual([change?.position, change?.workspaceId, change?.atMs], [position, 'ws_1', 4_000])
+    },
+  },
+  {
+    name: 'every write has its audit entry at its position, and the entries are one unbroken chain',
+    async run(store) {
+      await seed(store)
+      const detail = { b: 'ü\u202e\ud800\0', a: { nested: [1, null, 'x'] }, ['__proto__']: 'own' }
+      const entry = anAudit({
+        action: 'api.update',
+        actorCredentialId: 'crd1',
+        requestId: 'r1',
+        ip: '::1',
+        detail,
+      })
+      const position = positionOf(await store.commit(aWrite({ audit: entry })))
+      for (const workspaceId of ['ws_2', 'ws_1', 'ws_2']) await store.commit(aWrite({ workspaceId }))
+      const [first] = await store.listAudit('ws_1', { limit: 1, before: position + 1 })
+      assert.deepEqual(first, { ...entry, position, workspaceId: 'ws_1', hash: first?.hash })
+      const trail = await wholeTrail(store)
+      assert.equal(trail.length, await store.position())
+      assert.deepEqual(verifyAuditChain(trail), { ok: true, newestHash: trail.at(-1)?.hash })
+    },
+  },
+  {
+    name: 'the trail is read newest first, page by page, workspace by workspace',
+    async run(store) {
+      await seed(store)
+      for (let i = 0; i < 5; i++) await store.commit(aWrite({ audit: anAudit({ targetId: `t${i}` }) }))
+      await store.commit(aWrite({ workspaceId: 'ws_2' }))
+      const first = await store.listAudit('ws_1', { limit: 3, before: null })
+      const second = await store.listAudit('ws_1', { limit: 10, before: first.at(-1)!.position })
+      assert.deepEqual(
+        first.map(({ targetId }) => targetId),
+        ['t4', 't3', 't2'],
+      )
+      assert.deepEqual(
+        second.map(({ targetId }) => targetId),
+        ['t1', 't0', 'api_1'],
+      )
+      assert.equal((await store.listAudit('ws_2', { limit: 10, before: null })).length, 1)
+    },
+  },
+]
+
+async function writeTen(store: Store, writer: number): Promise<[number, string][]> {
+  const acknowledged: [number, string][] = []
+  for (let i = 0; i < 10; i++) {
+    const id = `prn_w${writer}n${i}`
+    acknowledged.push([await commitPuts(store, put('principal', aPrincipal(id))), id])
+  }
+  return acknowledged
+}
+
+/** Oldest first, all workspaces together. */
+export async function wholeTrail(store: Store): Promise<AuditRow[]> {
+  const all = { limit: 1000, before: null }
+  const parts = await Promise.all(['ws_1', 'ws_2'].map((workspaceId) => store.listAudit(workspaceId, all)))
+  return parts.flat().toSorted((a, b) => a.position - b.position)
+}

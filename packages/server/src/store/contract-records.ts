@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict'
+import type {
+  ApiRecord,
+  CredentialRecord,
+  PrincipalRecord,
+  Records,
+  RoleRecord,
+  TableName,
+  WorkspaceRecord,
+} from '@credence/core'
+import fc from 'fast-check'
+import type { AuditEntry, CommitResult, Put, Store, Write } from './port.ts'
+
+/** Records and writes for the store contract, plain and drawn at random. */
+
+const AT = { revision: 1, createdAtMs: 1_000, updatedAtMs: 1_000 }
+
+export function aWorkspace(id: string, over: Partial<WorkspaceRecord> = {}): WorkspaceRecord {
+  return {
+    ...AT,
+    id,
+    workspaceId: id,
+    name: id.toLowerCase().replace('_', '-'),
+    keyPrefix: 'crd_live',
+    ...over,
+  }
+}
+
+export function anApi(id: string, over: Partial<ApiRecord> = {}): ApiRecord {
+  return {
+    ...AT,
+    id,
+    workspaceId: 'ws_1',
+    name: id,
+    audience: `https://${id}.example`,
+    scopes: ['orders:read'],
+    routes: [],
+    accepts: ['api_key'],
+    upstream: null,
+    host: null,
+    basePath: '/',
+    stripBasePath: false,
+    corsOrigins: [],
+    requiresTls: false,
+    maxLifetimeSeconds: null,
+    keyPrefix: null,
+    queryParameter: null,
+    credentialHeader: null,
+    limits: [],
+    metadata: {},
+    builtIn: false,
+    ...over,
+  }
+}
+
+export function aRole(id: string, over: Partial<RoleRecord> = {}): RoleRecord {
+  return { ...AT, id, workspaceId: 'ws_1', name: id, apiId: 'api_1', scopes: ['orders:read'], ...over }
+}
+
+export function aPrincipal(id: string, over: Partial<PrincipalRecord> = {}): PrincipalRecord {
+  const texts = { externalId: null, owner: null, contact: null, disabledAtMs: null }
+  const lists = { ceiling: null, limits: [], metadata: {} }
+  return { ...AT, id, workspaceId: 'ws_1', name: id, type: 'application', ...texts, ...lists, ...over }
+}
+
+export function aCredential(id: string, over: Partial<CredentialRecord> = {}): CredentialRecord {
+  return {
+    ...AT,
+    id,
+    workspaceId: 'ws_1',
+    kind: 'api_key',
+    principalId: 'prn_1',
+    name: null,
+    keyPrefix: 'crd_live',
+    state: 'active',
+    stateReason: null,
+    stateChangedAtMs: null,
+    notBeforeMs: null,
+    expiresAtMs: null,
+    grants: [],
+    conditions: null,
+    limits: [],
+    metadata: {},
+    tags: [],
+    versions: [
+      { version: 1, sealedDigest: 'k1.seal', createdAtMs: 1_000, endsAtMs: null, revokedAtMs: null },
+    ],
+    issuedBy: null,
+    ...over,
+  }
+}
+
+export function anAudit(over: Partial<AuditEntry> = {}): AuditEntry {
+  const what = { atMs: 1_000, action: 'api.update', targetTable: 'api' as const, targetId: 'api_1' }
+  return {
+    ...what,
+    actorCredentialId: null,
+    actorPrincipalId: null,
+    requestId: null,
+    ip: null,
+    detail: {},
+    ...over,
+  }
+}
+
+/** A write that does nothing but what `over` says. */
+export function aWrite(over: Partial<Write> = {}): Write {
+  const nothing = { puts: [], deletes: [], expects: [], settings: [], idempotency: null }
+  return { workspaceId: 'ws_1', ...nothing, audit: anAudit(), ...over }
+}
+
+export function put<T extends TableName>(table: T, record: Records[T]): Put {
+  return { table, record } as unknown as Put
+}
+
+/** Commits puts and returns the position. @throws AssertionError when the store refused them */
+export async function commitPuts(store: Store, ...puts: Put[]): Promise<number> {
+  return positionOf(await store.commit(aWrite({ puts })))
+}
+
+export function positionOf(result: CommitResult): number {
+  assert.ok(result.ok, `The write was refused: ${JSON.stringify(result)}`)
+  return result.position
+}
+
+/** Two workspaces; in the first an API and a principal, which the plain records refer to. */
+export async function seed(store: Store): Promise<void> {
+  const first = [put('workspace', aWorkspace('ws_1')), put('api', anApi('api_1'))]
+  const rest = [put('principal', aPrincipal('prn_1')), put('workspace', aWorkspace('ws_2'))]
+  await commitPuts(store, ...first, ...rest)
+}
+
+/** A plain object, as records are. */
+function shape<T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record<T>(model, { noNullPrototype: true }) as fc.Arbitrary<T>
+}
+
+const text = fc.string({ unit: 'binary', maxLength: 12 }).filter((value) => !value.includes('\0'))
+/** Within a JSON column also NUL and lone surrogates come back as they were. */
+const jsonText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.constantFrom('', '\0', '\ud800', '"\\u0000'),
+)
+const orNull = <V>(value: fc.Arbitrary<V>) => fc.option(value, { nil: null, freq: 3 })
+const count = fc.integer({ min: 1, max: 2 ** 31 })
+const ms = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
+const texts = fc.array(jsonText, { maxLength: 3 })
+const metadata = fc.dictionary(fc.oneof(jsonText, fc.constant('__proto__')), jsonText, {
+  maxKeys: 3,
+  noNullPrototype: true,
+})
+const kind = fc.constantFrom('api_key', 'client_secret', 'basic', 'access_token', 'jwt')
+const apiId = fc.constantFrom('api_1', 'api_2')
+
+const limits = fc.array(
+  fc.oneof(
+    shape({ type: fc.constant('rate' as const), name: jsonText, limit: count, windowSeconds: count }),
+    shape({
+      type: fc.constant('quota' as const),
+      name: jsonText,
+      limit: count,
+      period: fc.constantFrom('hour', 'month'),
+    }),
+    shape({
+      type: fc.constant('credits' as const),
+      name: jsonText,
+      limit: count,
+      refill: orNull(shape({ amount: count, everySeconds: count })),
+    }),
+  ),
+  { maxLength: 3 },
+)
+const grants = fc.array(shape({ apiId, scopes: texts, roleIds: texts }), { maxLength: 3 })
+const route = shape({
+  method: jsonText,
+  path: jsonText,
+  scopes: orNull(jsonText),
+  public: fc.boolean(),
+  accepts: orNull(fc.array(kind)),
+  cost: count,
+})
+const conditions = shape({
+  ipRanges: orNull(texts),
+  methods: orNull(texts),
+  paths: orNull(texts),
+  timeWindow: orNull(
+    shape({
+      days: fc.array(fc.integer({ min: 1, max: 7 })),
+      startMinute: count,
+      endMinute: count,
+      timeZone: jsonText,
+    }),
+  ),
+})
+const versions = fc
+  .uniqueArray(
+    shape({
+      version: count,
+      sealedDigest: text,
+      createdAtMs: ms,
+      endsAtMs: orNull(ms),
+      revokedAtMs: orNull(ms),
+    }),
+    { minLength: 1, maxLength: 4, selector: ({ version }) => version },
+  )
+  .map((list) => list.toSorted((a, b) => a.version - b.version))
+
+const api = shape({
+  createdAtMs: ms,
+  updatedAtMs: ms,
+  name: text,
+  audience: text,
+  scopes: texts,
+  routes: fc.array(route, { maxLength: 3 }),
+  accepts: fc.array(kind),
+  upstream: orNull(text),
+  host: orNull(text),
+  basePath: text,
+  stripBasePath: fc.boolean(),
+  corsOrigins: texts,
+  requiresTls: fc.boolean(),
+  maxLifetimeSeconds: orNull(count),
+  keyPrefix: orNull(text),
+  queryParameter: orNull(text),
+  credentialHeader: orNull(text),
+  limits,
+  metadata,
+  builtIn: fc.boolean(),
+})
+
+const principal = shape({
+  createdAtMs: ms,
+  updatedAtMs: ms,
+  name: text,
+  type: fc.constantFrom('application', 'service', 'user'),
+  externalId: orNull(text),
+  owner: orNull(text),
+  contact: orNull(text),
+  disabledAtMs: orNull(ms),
+  ceiling: orNull(grants),
+  limits,
+  metadata,
+})
+
+const credential = shape({
+  createdAtMs: ms,
+  updatedAtMs: ms,
+  kind,
+  name: orNull(text),
+  keyPrefix: text,
+  state: fc.constantFrom('active', 'disabled', 'quarantined', 'revoked'),
+  stateReason: orNull(text),
+  stateChangedAtMs: orNull(ms),
+  notBeforeMs: orNull(ms),
+  expiresAtMs: orNull(ms),
+  grants,
+  conditions: orNull(conditions),
+  limits,
+  metadata,
+  tags: fc.array(text, { maxLength: 4 }),
+  versions,
+  issuedBy: orNull(text),
+})
+
+/** Any record that may stand in a seeded store with `api_2`, as a put of a new row; withId() gives it its place. */
+export const anyPut: fc.Arbitrary<Put> = fc.oneof(
+  shape({ name: text, keyPrefix: text, createdAtMs: ms }).map((over) =>
+    put('workspace', aWorkspace('any', over)),
+  ),
+  api.map((over) => put('api', anApi('any', over))),
+  shape({ name: text, apiId, scopes: texts, createdAtMs: ms }).map((over) => put('role', aRole('any', over))),
+  principal.map((over) => put('principal', aPrincipal('any', over))),
+  credential.map((over) => put('credential', aCredential('any', over))),
+)
+
+/** The same put for another id. */
+export function withId({ table, record }: Put, id: string): Put {
+  return put(table, { ...record, id, workspaceId: table === 'workspace' ? id : record.workspaceId })
+}
+
+/** What a later write makes of a credential: the same row, everything that may change drawn anew. */
+export function anyNext(before: CredentialRecord): fc.Arbitrary<CredentialRecord> {
+  return credential.map((over) => ({
+    ...before,
+    ...over,
+    createdAtMs: before.createdAtMs,
+    revision: before.revision + 1,
+  }))
+}

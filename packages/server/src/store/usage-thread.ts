@@ -1,0 +1,101 @@
+/** The thread that keeps usage: the only place where usage.db is written and read. */
+import { workerData } from 'node:worker_threads'
+import type { VerdictCode } from '@credence/core'
+import { SqliteConnection } from './sqlite-connection.ts'
+import { outcomeOf, serveThread } from './thread-service.ts'
+import type { CounterEntry, UsageDelta, UsageRow } from './usage-store.ts'
+
+export type UsageRequest =
+  | { readonly type: 'flush'; readonly batch: readonly UsageDelta[] }
+  | { readonly type: 'usageOf'; readonly credentialIds: readonly string[] }
+  | { readonly type: 'saveCounters'; readonly entries: readonly CounterEntry[]; readonly nowMs: number }
+  | { readonly type: 'loadCounters'; readonly sinceMs: number }
+
+const connection = new SqliteConnection({ path: String(workerData), synchronous: 'NORMAL', readOnly: false })
+serveThread(
+  (requests) => (requests as readonly UsageRequest[]).map((request) => outcomeOf(() => carryOut(request))),
+  () => connection.close(),
+)
+
+function carryOut(request: UsageRequest): unknown {
+  switch (request.type) {
+    case 'flush':
+      return together(() => request.batch.forEach(add))
+    case 'usageOf':
+      return usageOf(request.credentialIds)
+    case 'saveCounters':
+      return together(() => {
+        for (const [key, a, b] of request.entries) saveCounter(key, a, b, request.nowMs)
+      })
+    case 'loadCounters':
+      connection.run('DELETE FROM counters WHERE saved_at_ms < ?', request.sinceMs)
+      return connection.all('SELECT key, a, b FROM counters').map(({ key, a, b }) => [key, a, b])
+  }
+}
+
+function together(write: () => void): void {
+  connection.run('BEGIN IMMEDIATE')
+  try {
+    write()
+    connection.run('COMMIT')
+  } catch (error) {
+    if (connection.db.isTransaction) connection.run('ROLLBACK')
+    throw error
+  }
+}
+
+function add(delta: UsageDelta): void {
+  const { credentialId, version, code, workspaceId, count, firstAtMs, lastAtMs, lastIp, lastUserAgent } =
+    delta
+  connection.run(
+    `INSERT INTO usage (credential_id, version, code, workspace_id, count, first_at_ms, last_at_ms, last_ip,
+      last_user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (credential_id, version, code) DO UPDATE SET
+      count = usage.count + excluded.count,
+      first_at_ms = min(usage.first_at_ms, excluded.first_at_ms),
+      last_ip = CASE WHEN excluded.last_at_ms >= usage.last_at_ms THEN excluded.last_ip ELSE usage.last_ip END,
+      last_user_agent = CASE WHEN excluded.last_at_ms >= usage.last_at_ms
+        THEN excluded.last_user_agent ELSE usage.last_user_agent END,
+      last_at_ms = max(usage.last_at_ms, excluded.last_at_ms)`,
+    ...[credentialId, version, code, workspaceId, count, firstAtMs, lastAtMs],
+    ...[lastIp, lastUserAgent === null ? null : keepable(lastUserAgent)],
+  )
+}
+
+function usageOf(credentialIds: readonly string[]): Map<string, UsageRow[]> {
+  const rows = connection.all(
+    `SELECT * FROM usage WHERE credential_id IN (SELECT value FROM json_each(?))
+    ORDER BY credential_id, version, code`,
+    JSON.stringify(credentialIds),
+  )
+  const byCredential = new Map<string, UsageRow[]>()
+  for (const [id, usage] of rows.map(toUsageRow))
+    byCredential.set(id, [...(byCredential.get(id) ?? []), usage])
+  return byCredential
+}
+
+function toUsageRow(row: Record<string, unknown>): readonly [string, UsageRow] {
+  const usage = {
+    version: Number(row.version),
+    code: row.code as VerdictCode,
+    count: Number(row.count),
+    firstAtMs: Number(row.first_at_ms),
+    lastAtMs: Number(row.last_at_ms),
+    lastIp: row.last_ip as string | null,
+    lastUserAgent: row.last_user_agent as string | null,
+  }
+  return [String(row.credential_id), usage]
+}
+
+function saveCounter(key: string, a: number, b: number, nowMs: number): void {
+  connection.run(
+    `INSERT INTO counters (key, a, b, saved_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+    SET a = excluded.a, b = excluded.b, saved_at_ms = excluded.saved_at_ms`,
+    ...[key, a, b, nowMs],
+  )
+}
+
+/** A user agent is whatever a caller sends: what text cannot hold is replaced. */
+function keepable(userAgent: string): string {
+  return userAgent.toWellFormed().replaceAll('\0', '\uFFFD')
+}
