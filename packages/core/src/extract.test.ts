@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { extract, MAX_CREDENTIAL_LENGTH } from './extract.ts'
+import { type ExtractRules, extract, MAX_CREDENTIAL_LENGTH } from './extract.ts'
 import { checkProperty } from './testing/rounds.ts'
 
-const plain = { credentialHeader: null, queryParameter: null }
+const plain: ExtractRules = { credentialHeader: null, queryParameter: null }
 const codeOf = (headers: string[], query = '', rules = plain) => {
   const extraction = extract(headers, query, rules)
   return extraction.type === 'refused'

@@ -24,7 +24,9 @@ function setUp(leaseMs = 1000) {
   const follower: Follower = new Follower(0, {
     feed,
     lookup: () => lookup,
-    onTouched: (table, id) => touched.push(`${table}/${id}`),
+    onTouched: (table, id) => {
+      touched.push(`${table}/${id}`)
+    },
     onFault: (error) => faults.push(error),
     leaseMs,
     monotonic: () => time.monotonic,

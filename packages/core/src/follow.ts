@@ -13,7 +13,7 @@ export interface FollowerOptions {
   readonly feed: FeedReader
   readonly lookup: () => CachedLookup
   /** Called after the cache has forgotten what changed. */
-  readonly onTouched: (table: TableName, id: string) => void
+  readonly onTouched: (table: TableName, id: string) => void | Promise<void>
   /** Called when a poll fails, and with null when polls work again. */
   readonly onFault: (error: unknown) => void
   /** How long a confirmation by the feed lets the cache answer. Milliseconds. */
@@ -91,7 +91,7 @@ export class Follower implements Lease {
         for (const change of changes) {
           for (const { table, id } of change.touched) {
             lookup().invalidate(table, id)
-            onTouched(table, id)
+            await onTouched(table, id)
           }
           this.#position = change.position
         }

@@ -1,5 +1,5 @@
 import type { ApiRecord } from '@credence/core'
-import type { Store } from './store/port.ts'
+import type { Cursor, Page, Store } from './store/port.ts'
 
 /**
  * Names and mounts of all APIs, kept in memory: there are few of them and every request names one. It answers
@@ -23,9 +23,14 @@ export class ApiDirectory {
   /** Reads all APIs: at the start, and after changes may have been missed. */
   async load(): Promise<void> {
     const byId = new Map<string, ApiRecord>()
-    let cursor = null
+    let cursor: Cursor | null = null
     do {
-      const page = await this.#store.list('api', { workspaceId: null, limit: 1000, cursor, filters: {} })
+      const page: Page<ApiRecord> = await this.#store.list('api', {
+        workspaceId: null,
+        limit: 1000,
+        cursor,
+        filters: {},
+      })
       for (const api of page.records) byId.set(api.id, api)
       cursor = page.next
     } while (cursor !== null)

@@ -143,7 +143,7 @@ test('what was authorized is exactly what is forwarded, and what could be read i
     ['/orders/a%c3%a9', '/orders/a%C3%A9'],
     ['/orders/7?q=%2e%2e/;a//b&&=%zz', '/orders/7?q=%2e%2e/;a//b&&=%zz'],
     ['/public/a.b/..c', '/public/a.b/..c'],
-  ]
+  ] as const
   for (const [target] of passed) assert.equal(await statusOf(port, `GET ${target}`, auth), 200, target)
   assert.deepEqual(
     seen.map(({ url }) => url),

@@ -165,7 +165,10 @@ test('an upgrade gets the policy of the GET that it is', async () => {
     await sendRaw(port, handshake(key, '/socket/../other')),
     /^HTTP\/1\.1 400 [\s\S]*"BAD_REQUEST"/,
   )
-  assert.match(await sendRaw(port, handshake(key).replace('GET', 'POST').replace('keep-alive', 'close')), /^HTTP\/1\.1 403 /)
+  assert.match(
+    await sendRaw(port, handshake(key).replace('GET', 'POST').replace('keep-alive', 'close')),
+    /^HTTP\/1\.1 403 /,
+  )
   assert.equal(echo.upgrades.length, 0)
   await close()
 })

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { Context } from '../context.ts'
+import { VERSION } from '../version.ts'
 import type { App } from './app.ts'
 import { registerDocs } from './docs.ts'
 import { describeRoutes } from './openapi.ts'
@@ -33,14 +33,9 @@ export function registerAdministration(app: App, context: Context): void {
   // Bodies are made by the routes themselves and go out as they are: compiled serializers would cost memory and
   // start-up time, and would drop what a schema forgot without a word.
   app.setSerializerCompiler(() => JSON.stringify)
-  describeRoutes(app, version(), context)
+  describeRoutes(app, VERSION, context)
   app.register(async (scope) => {
     for (const register of AREAS) register(scope as App, context)
     registerDocs(scope as App)
   })
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

@@ -5,7 +5,7 @@ import { ADMINISTRATOR_NAME, newAdminKey, newWorkspace } from './new-workspace.t
 import { newPrincipal } from './principals.ts'
 
 export const DEFAULT_WORKSPACE_NAME = 'default'
-const DEFAULT_KEY_PREFIX = 'crd_live'
+export const DEFAULT_KEY_PREFIX = 'crd_live'
 /** Setting: the id of the workspace `default`. That it is unique makes the first start happen once. */
 const DEFAULT_WORKSPACE_SETTING = 'default_workspace_id'
 

@@ -1,16 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { CachedLookup, Follower, MemoryLimiter, type ParsedKey, ProofCache } from '@credence/core'
-import { ApiDirectory } from '../api-directory.ts'
+import type { ParsedKey } from '@credence/core'
+import { assembleContext } from '../assemble-context.ts'
 import { type Config, parseConfig } from '../config.ts'
 import type { Context } from '../context.ts'
 import { Keyring } from '../keyring.ts'
-import { DecisionLog } from '../observe/decisions.ts'
 import { createLog } from '../observe/log.ts'
-import { Metrics } from '../observe/metrics.ts'
-import { UsageRecorder } from '../observe/usage.ts'
 import { bootstrap } from '../operations/bootstrap.ts'
-import { requestIds } from '../request-id.ts'
 import { openMemoryStore } from '../store/memory.ts'
 import type { Store } from '../store/port.ts'
 import { openMemoryUsageStore } from '../store/usage-memory.ts'
@@ -44,64 +39,21 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
   )
   if (secret === null) throw new Error('the store was used before: its admin key is not known')
 
-  const log = createLog({ format: 'off', level: 'fatal', isTerminal: false })
-  const directory = new ApiDirectory(store)
-  await directory.load()
-  const follower: Follower = new Follower(await store.position(), {
-    feed: store,
-    lookup: () => lookup,
-    onTouched: (table, id) => {
-      if (table === 'api') void directory.refresh(id)
-    },
-    onFault: () => {},
-    leaseMs: config.leaseMs,
-    monotonic: () => performance.now(),
-    wall: clock,
-  })
-  const lookup = new CachedLookup(store, follower, config.cacheEntries)
-  await follower.poll()
-  const limiter = new MemoryLimiter({
-    maxCounters: config.limitCounters,
-    ledger: { spend: (...args) => store.spendCredits(...args) },
-  })
   const usageStore = openMemoryUsageStore(clock)
-  const usage = new UsageRecorder({
-    store: usageStore,
-    flushEveryMs: 1000,
-    maxEntries: 10_000,
-    every: () => () => {},
-    onFlushFailed: (error) => log.error({ err: error }, 'usage was not flushed'),
-  })
-  const context: Context = {
+  const { context } = await assembleContext({
     config,
     store,
     usageStore,
-    lookup,
-    follower,
-    directory,
-    verifier: {
-      lookup,
-      proofs: new ProofCache(config.cacheEntries, randomBytes),
-      sealingKeys,
-      limiter,
-      clock,
-    },
-    limiter,
     sealingKeys,
-    usage,
-    decisions: new DecisionLog(),
-    metrics: new Metrics({ processMetrics: false }),
-    log,
+    defaultWorkspaceId: workspaceId,
+    log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     clock,
     randomBytes,
-    newRequestId: requestIds(randomBytes),
-    defaultWorkspaceId: workspaceId,
-    listeners: [],
-    readiness: { ready: true },
-    startedAtMs: clock(),
-  }
+    processMetrics: false,
+    every: () => () => {},
+  })
   const close = async () => {
-    await usage.close()
+    await context.usage.close()
     await usageStore.close()
     await store.close()
   }

@@ -1,15 +1,13 @@
-import { createRequire } from 'node:module'
 import { hostname } from 'node:os'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { done } from '../../operations/operation.ts'
+import { VERSION } from '../../version.ts'
 import type { App } from '../app.ts'
 import { authenticate } from '../authenticate.ts'
 import { respond } from '../respond.ts'
 import { routeSchema } from '../route-schema.ts'
 import { Nullable, OneOf, Strict } from '../schemas.ts'
-
-const VERSION: string = createRequire(import.meta.url)('../../../package.json').version
 
 /** `/v1/status`: how this node is, for operators; health for load balancers is elsewhere. */
 export function registerStatus(app: App, context: Context): void {

@@ -1,0 +1,45 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  formatKey,
+  generateId,
+  generateSecret,
+  type ParsedKey,
+  parseKey,
+  type RandomBytes,
+} from '@credence/core'
+import type { Config } from './config.ts'
+import { HostProblem } from './host.ts'
+
+/** Where the first admin key is written, and where the command line finds it. */
+export function adminKeyPath(config: Config): string {
+  return join(config.dataPath, 'admin.key')
+}
+
+/**
+ * The admin key for a first start: the operator's own from CREDENCE_ADMIN_KEY_FILE, or a fresh one. A fresh one is
+ * on disk before the store learns of it: whatever moment the process dies at, no store is left whose only key
+ * nobody has.
+ */
+export function firstAdminKey(config: Config, prefix: string, randomBytes: RandomBytes): ParsedKey {
+  if (config.adminKeyPath !== null) return readKey(config.adminKeyPath)
+  const path = adminKeyPath(config)
+  const key = formatKey(prefix, generateId(randomBytes), generateSecret(randomBytes))
+  try {
+    writeFileSync(path, `${key}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    // Left by a start that did not come to its end, or made by one that is under way beside this one.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return readKey(path)
+}
+
+function readKey(path: string): ParsedKey {
+  const parsed = parseKey(readFileSync(path, 'utf8').trim())
+  if (typeof parsed === 'string') {
+    throw new HostProblem(
+      `${path} does not hold a key of the form {prefix}_{50 characters} with its checksum`,
+    )
+  }
+  return parsed
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
+import { type Keyring, openKeyring } from './keyring.ts'
+import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
+import { type Store, StoreFault } from './store/port.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+
+/** Where the command's words go. */
+export interface Streams {
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+}
+
+/** What the operator can mend: told as one sentence, without a stack. */
+export class HostProblem extends Error {
+  override name = 'HostProblem'
+}
+
+/** Setting of the store: which keyring its digests are sealed under. */
+export const KEYRING_SETTING = 'keyring_fingerprint'
+
+/** @throws HostProblem that lists everything wrong with the configuration */
+export function configFrom(env: Environment): Config {
+  const parsed = parseConfig(env, (path) => readFileSync(path, 'utf8'))
+  if (parsed.ok) return parsed.config
+  throw new HostProblem(`the configuration cannot be used:\n${formatConfigProblems(parsed.problems)}`)
+}
+
+export function storePath(config: Config): string {
+  return join(config.dataPath, 'credence.db')
+}
+
+export function openStore(config: Config): Promise<Store> {
+  return openSqliteStore({ path: storePath(config), migrate: config.migrate, clock: Date.now })
+}
+
+/** The keyring that belongs to the store. @throws HostProblem when it is another one, or gone */
+export async function keyringFor(config: Config, store: Store): Promise<Keyring> {
+  const fingerprintInStore = (await store.readSetting(KEYRING_SETTING)) ?? null
+  const isNew = (await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)) === undefined
+  const opened = openKeyring({
+    path: config.keyringPath,
+    mayCreate: isNew,
+    fingerprintInStore,
+    randomBytes,
+    nowMs: Date.now(),
+  })
+  if (!opened.ok) throw new HostProblem(opened.problem)
+  return opened.keyring
+}
+
+/** Runs a command of the host; what the operator can mend becomes one line and exit code 1. */
+export async function onHost(streams: Streams, command: () => Promise<number>): Promise<number> {
+  try {
+    return await command()
+  } catch (error) {
+    if (!(error instanceof HostProblem || error instanceof StoreFault) && !isSystemError(error)) {
+      throw error
+    }
+    streams.stderr.write(`credence: ${(error as Error).message}\n`)
+    return 1
+  }
+}
+
+/** Of the operating system: a port in use, a folder that cannot be written. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
+}
+
+/** Resolves with the first signal that asks this process to end. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
+  })
+}

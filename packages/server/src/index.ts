@@ -1,0 +1,6 @@
+export { type Config, type Environment, parseConfig } from './config.ts'
+export type { Context } from './context.ts'
+export type { Streams } from './host.ts'
+export { migrateFromEnvironment, recoverAdmin } from './host-commands.ts'
+export { run, type Server, serve } from './serve.ts'
+export { settingsReference } from './settings-reference.ts'
