@@ -16,7 +16,7 @@ import { Metrics } from './observe/metrics.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
 import type { Store } from './store/port.ts'
-import type { UsageStore } from './store/usage-store.ts'
+import type { UsageStore } from './store/usage-port.ts'
 
 /** What a context is made from. */
 export interface Parts {

@@ -6,7 +6,7 @@ import type { DecisionLog } from './observe/decisions.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { UsageRecorder } from './observe/usage.ts'
 import type { Store } from './store/port.ts'
-import type { UsageStore } from './store/usage-store.ts'
+import type { UsageStore } from './store/usage-port.ts'
 
 /** An address Credence itself listens on: never a legal upstream. */
 export interface OwnListener {

@@ -6,7 +6,7 @@ import {
   type Resolve,
   UpstreamRefused,
   type UpstreamRules,
-} from './upstream-guard.ts'
+} from '../upstream-guard.ts'
 
 export interface PoolOptions {
   readonly rules: UpstreamRules

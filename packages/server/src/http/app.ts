@@ -1,10 +1,12 @@
-import { FAULTS, type FaultCode, parseStrictJson } from '@credence/core'
+import { FAULTS, type FaultCode, LookupUnavailable, parseStrictJson } from '@credence/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Context } from '../context.ts'
 import type { FieldError } from '../operations/operation.ts'
+import { StoreFault } from '../store/port.ts'
+import { AllowedMethods } from './allowed-methods.ts'
 import { lazyValidation } from './lazy-validation.ts'
-import { faultAnswer } from './problem.ts'
+import { faultAnswer, unavailableAnswer } from './problem.ts'
 import { patternMeaning } from './schemas.ts'
 import { send } from './send.ts'
 
@@ -78,8 +80,18 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
     reply.header('cache-control', 'no-store')
     request.rawBody = Buffer.alloc(0)
   })
+  const allowed = new AllowedMethods()
+  app.addHook('onRoute', ({ url, method }) => allowed.add(url, method))
   app.setNotFoundHandler((request, reply) => {
-    send(reply, faultAnswer('RESOURCE_NOT_FOUND', 'there is nothing at this path', request.id))
+    const methods = allowed.at(request.url.split('?', 1)[0]!)
+    if (methods.length > 0 && !methods.includes(request.method)) {
+      reply.header('allow', methods.join(', '))
+      return send(
+        reply,
+        faultAnswer('METHOD_NOT_ALLOWED', `this path takes ${methods.join(', ')}`, request.id),
+      )
+    }
+    return send(reply, faultAnswer('RESOURCE_NOT_FOUND', 'there is nothing at this path', request.id))
   })
   app.setErrorHandler((error: FastifyError & { faultCode?: FaultCode }, request, reply) => {
     const answer = errorAnswer(error, request.id)
@@ -90,6 +102,7 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
 }
 
 function errorAnswer(error: FastifyError & { faultCode?: FaultCode }, requestId: string) {
+  if (error instanceof StoreFault || error instanceof LookupUnavailable) return unavailableAnswer(requestId)
   if (error.faultCode !== undefined) return faultAnswer(error.faultCode, error.message, requestId)
   if (error.validation !== undefined) {
     const errors = error.validation

@@ -8,7 +8,7 @@ import {
 } from '@credence/core'
 import { type Static, Type } from 'typebox'
 import type { CredentialView } from '../operations/show-credential.ts'
-import type { UsageRow } from '../store/usage-store.ts'
+import type { UsageRow } from '../store/usage-port.ts'
 import { conditionsToJson } from './conditions-json.ts'
 import { limitsToJson } from './limits-json.ts'
 import { ConditionsShape, GrantShape, Id, LimitShape, Nullable, OneOf, Strict } from './schemas.ts'

@@ -6,6 +6,7 @@ import {
   type LimitState,
   problemType,
   publicCode,
+  refuse,
   VERDICTS,
 } from '@credence/core'
 import type { FieldError, OperationProblem } from '../operations/operation.ts'
@@ -42,6 +43,12 @@ export function answerTo(decision: Decision, requestId: string): HttpAnswer {
     request_id: requestId,
   }
   return { status, headers, body: JSON.stringify(body) }
+}
+
+/** Administration while the store cannot do its work: as good as no answer, so another try is asked for. */
+export function unavailableAnswer(requestId: string): HttpAnswer {
+  const decision = refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot do its work')
+  return answerTo({ ...decision, retryAfterSeconds: 1 }, requestId)
 }
 
 /** Retry-After (RFC 9110 section 10.2.3), RateLimit and RateLimit-Policy (IETF httpapi draft). */

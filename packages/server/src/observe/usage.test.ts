@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Decision, VerdictCode } from '@credence/core'
 import { aCredential } from '@credence/core/testing/records'
 import { openMemoryUsageStore } from '../store/usage-memory.ts'
-import type { UsageDelta } from '../store/usage-store.ts'
+import type { UsageDelta } from '../store/usage-port.ts'
 import { type UsageOptions, UsageRecorder } from './usage.ts'
 
 const ID = aCredential().id

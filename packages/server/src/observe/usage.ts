@@ -1,5 +1,5 @@
 import { type Decision, type RawHeaders, singleHeader, type VerdictCode } from '@credence/core'
-import type { UsageDelta, UsageStore } from '../store/usage-store.ts'
+import type { UsageDelta, UsageStore } from '../store/usage-port.ts'
 import { redactSecrets } from './redact.ts'
 import { withoutControls } from './terminal-text.ts'
 

@@ -1,7 +1,7 @@
 import type { CredentialRecord, CredentialStatus, PrincipalRecord } from '@credence/core'
 import type { Context } from '../context.ts'
 import type { Cursor, ListFilters } from '../store/port.ts'
-import type { UsageRow } from '../store/usage-store.ts'
+import type { UsageRow } from '../store/usage-port.ts'
 import { credentialOf } from './credential-authority.ts'
 import { findRecord } from './find.ts'
 import { type GrantView, viewGrants } from './grant-view.ts'

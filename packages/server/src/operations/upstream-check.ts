@@ -9,7 +9,7 @@ import {
   type UpstreamRules,
   upstreamProblem,
   upstreamTarget,
-} from '../gateway/upstream-guard.ts'
+} from '../upstream-guard.ts'
 
 type Host = Pick<Context, 'config' | 'listeners'>
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { auditHash, canonicalJson, FIRST_AUDIT_HASH, verifyAuditChain } from './audit-chain.ts'
-import { anAudit } from './contract-records.ts'
 import { type AuditRow, StoreFault } from './port.ts'
+import { anAudit } from './testing/contract-records.ts'
 
 function chain(length: number): AuditRow[] {
   const rows: AuditRow[] = []

@@ -1,4 +1,4 @@
-import { storeContract } from './contract.ts'
 import { openMemoryStore } from './memory.ts'
+import { storeContract } from './testing/contract.ts'
 
 storeContract('memory', async () => ({ store: openMemoryStore() }))

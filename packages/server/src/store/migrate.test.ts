@@ -15,8 +15,8 @@ import {
 import { StoreFault } from './port.ts'
 import { openSqliteStore } from './sqlite.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import { temporaryFolder } from './sqlite-fixture.ts'
 import { migrateSqlite, planMigrations } from './sqlite-migrate.ts'
+import { temporaryFolder } from './testing/sqlite-fixture.ts'
 
 const CLOCK = () => 1_000
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { StoreFault } from './port.ts'
-import { temporaryFolder } from './sqlite-fixture.ts'
 import { SqliteThread } from './sqlite-thread.ts'
+import { temporaryFolder } from './testing/sqlite-fixture.ts'
 
 const SERVICE = new URL('./thread-service.ts', import.meta.url).href
 

@@ -5,11 +5,11 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { durableStoreContract, storeContract } from './contract.ts'
-import { aCredential, aPrincipal, aWrite, commitPuts, put, seed } from './contract-records.ts'
 import { type Store, StoreFault } from './port.ts'
 import { openSqliteStore } from './sqlite.ts'
-import { temporaryFolder } from './sqlite-fixture.ts'
+import { durableStoreContract, storeContract } from './testing/contract.ts'
+import { aCredential, aPrincipal, aWrite, commitPuts, put, seed } from './testing/contract-records.ts'
+import { temporaryFolder } from './testing/sqlite-fixture.ts'
 
 const CLOCK = () => 1_000
 
@@ -111,7 +111,7 @@ test('a row that was damaged on the disk is a fault and not an answer', async (t
 /** Commits credentials one after the other and says each acknowledgement on stdout, until it is stopped or faults. */
 const WRITING = `
   import { openSqliteStore } from ${JSON.stringify(new URL('./sqlite.ts', import.meta.url).href)}
-  import { aCredential, aWrite, put } from ${JSON.stringify(new URL('./contract-records.ts', import.meta.url).href)}
+  import { aCredential, aWrite, put } from ${JSON.stringify(new URL('./testing/contract-records.ts', import.meta.url).href)}
   import { writeSync } from 'node:fs'
   const store = await openSqliteStore({ path: process.argv[1], migrate: 'off', clock: () => 1000 })
   let made = 0

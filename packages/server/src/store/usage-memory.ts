@@ -4,7 +4,7 @@ import {
   type UsageDelta,
   type UsageRow,
   type UsageStore,
-} from './usage-store.ts'
+} from './usage-port.ts'
 
 /** A usage store for tests, with the semantics of the other and nothing kept. */
 export function openMemoryUsageStore(clock: () => number): UsageStore {

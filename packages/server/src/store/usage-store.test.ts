@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { temporaryFolder } from './sqlite-fixture.ts'
+import { temporaryFolder } from './testing/sqlite-fixture.ts'
 import { openMemoryUsageStore } from './usage-memory.ts'
-import { COUNTER_LIFE_MS, openUsageStore, type UsageDelta, type UsageStore } from './usage-store.ts'
+import { COUNTER_LIFE_MS, type UsageDelta, type UsageStore } from './usage-port.ts'
+import { openUsageStore } from './usage-store.ts'
 
 const FIRST: UsageDelta = {
   workspaceId: 'ws_1',

@@ -1,53 +1,15 @@
 import { resolve } from 'node:path'
-import type { VerdictCode } from '@credence/core'
 import { type MigrateMode, USAGE_MIGRATIONS } from './migrate.ts'
 import { prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
+import {
+  COUNTER_LIFE_MS,
+  type CounterEntry,
+  type UsageDelta,
+  type UsageRow,
+  type UsageStore,
+} from './usage-port.ts'
 import type { UsageRequest } from './usage-thread.ts'
-
-/**
- * What is known of the use of credentials: counted in memory, flushed in batches, kept in a file of its own so
- * that it never waits for, or holds up, what must be durable.
- */
-export interface UsageStore {
-  /**
-   * Adds a batch, the whole of it or nothing. A flush that was rejected may have been counted (the thread may have
-   * died after its commit), so it must be dropped and not repeated: a use is never counted twice.
-   */
-  flush(batch: readonly UsageDelta[]): Promise<void>
-  /** What was counted so far, by credential; one without any use is absent. Sees every acknowledged flush. */
-  usageOf(credentialIds: readonly string[]): Promise<ReadonlyMap<string, UsageRow[]>>
-  /** Keeps the limiter's quota counters over a restart; a counter replaces the one of the same key. */
-  saveCounters(entries: readonly CounterEntry[]): Promise<void>
-  /** Every counter saved within COUNTER_LIFE_MS; older ones are forgotten. */
-  loadCounters(): Promise<readonly CounterEntry[]>
-  close(): Promise<void>
-}
-
-export type CounterEntry = readonly [key: string, a: number, b: number]
-
-/** Longer than the longest quota period, a month: an older counter counts for nothing any more. */
-export const COUNTER_LIFE_MS = 62 * 24 * 60 * 60 * 1000
-
-interface UsageFacts {
-  readonly version: number
-  readonly code: VerdictCode
-  readonly count: number
-  readonly firstAtMs: number
-  readonly lastAtMs: number
-  /** Of the use at lastAtMs. */
-  readonly lastIp: string | null
-  readonly lastUserAgent: string | null
-}
-
-/** What is added for one version of a credential and one verdict. */
-export interface UsageDelta extends UsageFacts {
-  readonly workspaceId: string
-  readonly credentialId: string
-}
-
-/** What has been counted, by version and verdict. */
-export interface UsageRow extends UsageFacts {}
 
 export interface UsageStoreSettings {
   readonly path: string

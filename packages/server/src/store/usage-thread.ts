@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads'
 import type { VerdictCode } from '@credence/core'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { outcomeOf, serveThread } from './thread-service.ts'
-import type { CounterEntry, UsageDelta, UsageRow } from './usage-store.ts'
+import type { CounterEntry, UsageDelta, UsageRow } from './usage-port.ts'
 
 export type UsageRequest =
   | { readonly type: 'flush'; readonly batch: readonly UsageDelta[] }

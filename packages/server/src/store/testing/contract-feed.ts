@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { verifyAuditChain } from './audit-chain.ts'
-import type { Check } from './contract.ts'
+import { verifyAuditChain } from '../audit-chain.ts'
+import type { AuditRow, Change, Store } from '../port.ts'
+import type { Check } from './contract-check.ts'
 import { anApi, anAudit, aPrincipal, aWrite, commitPuts, positionOf, put, seed } from './contract-records.ts'
-import type { AuditRow, Change, Store } from './port.ts'
 
 /** What must hold of the change feed and the audit trail. */
 export const FEED_CHECKS: readonly Check[] = [

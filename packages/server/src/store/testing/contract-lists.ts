@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { CredentialRecord, TableName } from '@credence/core'
-import type { Check } from './contract.ts'
+import type { Cursor, ListFilters, Store } from '../port.ts'
+import type { Check } from './contract-check.ts'
 import {
   aCredential,
   anApi,
@@ -11,7 +12,6 @@ import {
   put,
   seed,
 } from './contract-records.ts'
-import type { Cursor, ListFilters, Store } from './port.ts'
 
 /** What must hold of lists. */
 export const LIST_CHECKS: readonly Check[] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Credits } from '@credence/core'
-import type { Check } from './contract.ts'
+import type { Check } from './contract-check.ts'
 
 const PLAIN: Credits = { type: 'credits', name: 'calls', limit: 100, refill: null }
 const REFILLED: Credits = { ...PLAIN, limit: 10, refill: { amount: 3, everySeconds: 60 } }

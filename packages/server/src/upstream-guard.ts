@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net'
 import { type Ip, type IpRange, ipInRanges, isSpecialUse, parseIp } from '@credence/core'
-import type { OwnListener } from '../context.ts'
+import type { OwnListener } from './context.ts'
 
 /** All addresses of a name. Rejects when the name cannot be resolved. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>

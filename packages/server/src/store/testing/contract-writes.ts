@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Check } from './contract.ts'
+import type { Conflict, IdempotencyEntry, Store, Write } from '../port.ts'
+import type { Check } from './contract-check.ts'
 import {
   aCredential,
   anApi,
@@ -11,7 +12,6 @@ import {
   put,
   seed,
 } from './contract-records.ts'
-import type { Conflict, IdempotencyEntry, Store, Write } from './port.ts'
 
 /** What must hold of writes. */
 export const WRITE_CHECKS: readonly Check[] = [

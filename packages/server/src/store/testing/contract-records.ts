@@ -9,7 +9,7 @@ import type {
   WorkspaceRecord,
 } from '@credence/core'
 import fc from 'fast-check'
-import type { AuditEntry, CommitResult, Put, Store, Write } from './port.ts'
+import type { AuditEntry, CommitResult, Put, Store, Write } from '../port.ts'
 
 /** Records and writes for the store contract, plain and drawn at random. */
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { CredentialRecord } from '@credence/core'
 import fc from 'fast-check'
-import { verifyAuditChain } from './audit-chain.ts'
+import { verifyAuditChain } from '../audit-chain.ts'
+import { type Put, type Store, StoreFault } from '../port.ts'
+import type { Check } from './contract-check.ts'
 import { CREDIT_CHECKS } from './contract-credits.ts'
 import { FEED_CHECKS, wholeTrail } from './contract-feed.ts'
 import { LIST_CHECKS } from './contract-lists.ts'
@@ -19,13 +21,6 @@ import {
   withId,
 } from './contract-records.ts'
 import { WRITE_CHECKS } from './contract-writes.ts'
-import { type Put, type Store, StoreFault } from './port.ts'
-
-/** One thing that every store must do. It throws when the store does not. */
-export interface Check {
-  readonly name: string
-  run(store: Store): Promise<void>
-}
 
 /** A new store, and how to close it and open it again with what it kept (stores that keep nothing: none). */
 export interface OpenedStore {

@@ -1,9 +1,9 @@
 /** Negative controls: stores broken in one way each, and the check that must notice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openMemoryStore } from '../memory.ts'
+import type { Put, Store, Write } from '../port.ts'
 import { checkDurable, STORE_CHECKS } from './contract.ts'
-import { openMemoryStore } from './memory.ts'
-import type { Put, Store, Write } from './port.ts'
 
 /** A memory store with some methods replaced. */
 function broken(replace: (store: Store) => Partial<Store>): Store {
