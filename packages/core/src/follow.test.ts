@@ -106,6 +106,14 @@ describe('the follower', () => {
     )
   })
 
+  it('ends the lease when its own write cannot be followed', async () => {
+    const { follower, feed } = setUp()
+    await follower.poll()
+    feed.broken = true
+    await follower.reach(1)
+    assert.equal(follower.holds(), false)
+  })
+
   it('gives a caller during a poll one that was sent afterwards, so that its own write is seen', async () => {
     const { follower, changes } = setUp()
     const first = follower.poll()

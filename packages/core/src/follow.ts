@@ -109,5 +109,7 @@ export class Follower implements Lease {
   /** Resolves once this node has seen the change at `position`, or the feed cannot be read. */
   async reach(position: number): Promise<void> {
     if (this.#position < position) await this.poll()
+    // Not seen, though it is committed: nothing cached may answer on this node until the feed is back.
+    if (this.#position < position) this.#confirmedMonotonicMs = Number.NEGATIVE_INFINITY
   }
 }

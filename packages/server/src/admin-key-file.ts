@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   formatKey,
@@ -26,11 +26,22 @@ export function firstAdminKey(config: Config, prefix: string, randomBytes: Rando
   const path = adminKeyPath(config)
   const key = formatKey(prefix, generateId(randomBytes), generateSecret(randomBytes))
   try {
-    writeFileSync(path, `${key}\n`, { mode: 0o600, flag: 'wx' })
+    writeFileSync(path, `${key}\n`, { mode: 0o600, flag: 'wx', flush: true })
   } catch (error) {
     // Left by a start that did not come to its end, or made by one that is under way beside this one.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
+  return readKey(path)
+}
+
+/**
+ * A fresh admin key in a file of its own, on disk before the store learns of it: a store that then refuses leaves a
+ * file without a credential, never a credential whose secret nobody has. What an earlier try left is replaced.
+ */
+export function newAdminKeyFile(path: string, prefix: string, randomBytes: RandomBytes): ParsedKey {
+  rmSync(path, { force: true })
+  const key = formatKey(prefix, generateId(randomBytes), generateSecret(randomBytes))
+  writeFileSync(path, `${key}\n`, { mode: 0o600, flag: 'wx', flush: true })
   return readKey(path)
 }
 

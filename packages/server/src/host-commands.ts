@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync, writeFileSync } from 'node:fs'
-import { adminKeyPath } from './admin-key-file.ts'
+import { renameSync } from 'node:fs'
+import { adminKeyPath, newAdminKeyFile } from './admin-key-file.ts'
 import type { Environment } from './config.ts'
 import { configFrom, HostProblem, keyringFor, onHost, openStore, type Streams, storePath } from './host.ts'
-import { recoverAdmin as makeAdminKey } from './operations/bootstrap.ts'
+import { DEFAULT_WORKSPACE_NAME, recoverAdmin as makeAdminKey } from './operations/bootstrap.ts'
 import { planMigrations } from './store/sqlite-migrate.ts'
 
 /** `credence migrate`: brings the store up to date; with `plan`, only says what would be done. */
@@ -38,14 +38,15 @@ export function recoverAdmin(env: Environment, streams: Streams): Promise<number
     const store = await openStore(config)
     try {
       const { sealingKeys } = await keyringFor(config, store)
-      const made = await makeAdminKey({ store, clock: Date.now, randomBytes, sealingKeys })
-      if (made === null)
+      const workspace = await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)
+      if (workspace === undefined) {
         throw new HostProblem('this data folder has no workspace yet; start the server first')
+      }
       const path = adminKeyPath(config)
-      // Beside it first: the old file may be readable by others, and must not be half overwritten.
-      writeFileSync(`${path}.new`, `${made.secret}\n`, { mode: 0o600, flag: 'wx' })
+      const key = newAdminKeyFile(`${path}.new`, workspace.keyPrefix, randomBytes)
+      await makeAdminKey({ store, clock: Date.now, randomBytes, sealingKeys }, key)
       renameSync(`${path}.new`, path)
-      streams.stderr.write(`✓ new admin key, credential ${made.credentialId}, in ${path} (0600)\n`)
+      streams.stderr.write(`✓ new admin key, credential ${key.id}, in ${path} (0600)\n`)
       return 0
     } finally {
       await store.close()

@@ -93,7 +93,7 @@ export class Admission {
       path,
       ip: client.ip,
       secure: client.secure,
-      useRoutes: mounted.routes.length > 0,
+      useRoutes: true,
       scopes: null,
       cost: null,
       fresh: false,

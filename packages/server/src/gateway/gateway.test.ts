@@ -39,7 +39,14 @@ test('a request without a valid credential never reaches the upstream, and is to
   await close()
 })
 
-test('an API without routes needs a valid credential for everything, and no scope', async () => {
+test('an API without routes lets nothing pass: what no route names is denied', async () => {
+  const { url, key, seen, close } = await startGateway({ api: { routes: [] } })
+  assert.equal((await fetch(`${url}/anything`, { headers: { 'x-api-key': key } })).status, 403)
+  assert.equal(seen.length, 0)
+  await close()
+})
+
+test('a route without scopes needs a valid credential, and no scope', async () => {
   const { url, key, seen, close } = await startGateway({ scopes: [] })
   assert.equal((await fetch(`${url}/anything`)).status, 401)
   const response = await fetch(`${url}/anything`, { method: 'DELETE', headers: { 'x-api-key': key } })

@@ -106,7 +106,7 @@ export function authorizer(context: Context) {
       // Without the header the address would be the proxy's own, which says nothing about the caller.
       ip: headerValues(request.rawHeaders, 'x-forwarded-for').length === 0 ? null : ip,
       secure,
-      useRoutes: api.routes.length > 0,
+      useRoutes: true,
       scopes: null,
       cost: null,
       fresh: false,

@@ -81,6 +81,32 @@ describe('isolation of workspaces', () => {
     assert.deepEqual((await names('/v1/workspaces')).sort(), ['default', 'other'])
   })
 
+  it('another workspace cannot mount under the traffic of the workspace default, nor on a host that it uses', async () => {
+    const upstream = 'http://127.0.0.1:9'
+    const shop = { name: 'shop', audience: 'https://shop.example', upstream, host: 'shop.example' }
+    assert.equal((await server.request('POST', '/v1/apis', shop)).status, 201)
+    for (const host of [null, 'shop.example', 'SHOP.example']) {
+      const trap = { name: 'trap', audience: 'https://trap.example', upstream, host, base_path: '/orders' }
+      const refused = await server.request<{ errors: { field: string }[] }>(
+        'POST',
+        '/v1/apis',
+        trap,
+        stranger,
+      )
+      assert.equal(refused.status, 422)
+      assert.deepEqual(
+        refused.body.errors.map(({ field }) => field),
+        ['host'],
+      )
+    }
+    const own = { name: 'own', audience: 'https://own.example', upstream, host: 'own.example' }
+    assert.equal((await server.request('POST', '/v1/apis', own, stranger)).status, 201)
+    const moved = await server.request('PATCH', '/v1/apis/own', { host: 'shop.example' }, stranger)
+    assert.equal(moved.status, 422)
+    assert.equal((await server.request('DELETE', '/v1/apis/own', undefined, stranger)).status, 204)
+    assert.equal((await server.request('DELETE', '/v1/apis/shop')).status, 204)
+  })
+
   it('another workspace makes and deletes no workspaces, not even with every scope', async () => {
     const made = await server.request('POST', '/v1/workspaces', { name: 'third' }, stranger)
     assert.equal(made.status, 403)

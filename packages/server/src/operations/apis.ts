@@ -25,7 +25,7 @@ export function createApi(
 ): Promise<Outcome<ApiRecord>> {
   return makeOnce(context, actor, 'api', request, async () => {
     const fields = withScopes({ ...API_DEFAULTS, ...given }, given)
-    const errors = await errorsOf(context, fields, fields.upstream)
+    const errors = await errorsOf(context, actor.workspaceId, fields, fields.upstream)
     if (errors.length > 0) return invalid(...errors)
     const nowMs = context.clock()
     const row = { id: newId('api', context.randomBytes), workspaceId: actor.workspaceId, revision: 1 }
@@ -79,7 +79,12 @@ export async function updateApi(
   if (refused !== null) return refused
   const fields = withScopes({ ...before, ...changes }, changes)
   // An upstream that stays is not asked for again: its name may not resolve just now.
-  const errors = await errorsOf(context, fields, fields.upstream === before.upstream ? null : fields.upstream)
+  const errors = await errorsOf(
+    context,
+    actor.workspaceId,
+    fields,
+    fields.upstream === before.upstream ? null : fields.upstream,
+  )
   if (errors.length > 0) return invalid(...errors)
   const detail = changedMembers(changes)
   return replaceRow(context, actor, { table: 'api', before, expected, detail }, { ...before, ...fields })
@@ -119,8 +124,36 @@ function withScopes<F extends ApiFields>(fields: F, given: Partial<ApiFields>): 
   return { ...fields, ...normalized({ ...fields, scopes }) }
 }
 
-async function errorsOf(context: Context, fields: ApiFields, upstream: string | null): Promise<FieldError[]> {
+/**
+ * The gateway's listener is one for all workspaces, and the longest base path wins: on a host that another workspace
+ * uses, a mount would take over its traffic, credentials and all. So a host belongs to one workspace, and requests to
+ * no named host belong to `default`.
+ */
+function foreignMountProblem(
+  { directory, defaultWorkspaceId }: Context,
+  workspaceId: string,
+  host: string | null,
+): string | null {
+  if (host === null) {
+    return workspaceId === defaultWorkspaceId
+      ? null
+      : 'is required: only the workspace default serves any host'
+  }
+  const isForeign = [...directory.all()].some(
+    (api) => api.host === host && api.upstream !== null && api.workspaceId !== workspaceId,
+  )
+  return isForeign ? 'is not available to this workspace' : null
+}
+
+async function errorsOf(
+  context: Context,
+  workspaceId: string,
+  fields: ApiFields,
+  upstream: string | null,
+): Promise<FieldError[]> {
   const errors = apiErrors(fields)
+  const foreign = fields.upstream === null ? null : foreignMountProblem(context, workspaceId, fields.host)
+  if (foreign !== null) errors.push({ field: 'host', detail: foreign })
   const problem = upstream === null ? null : await upstreamRefusal(context, upstream)
   if (problem !== null) errors.push({ field: 'upstream', detail: problem })
   return errors

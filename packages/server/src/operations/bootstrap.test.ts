@@ -65,13 +65,13 @@ describe('the first start', () => {
 
 describe('recovery of the administrator', () => {
   it('has nothing to recover before the first start', async () => {
-    assert.equal(await recoverAdmin(newHost()), null)
+    assert.equal(await recoverAdmin(newHost(), null), null)
   })
 
   it('makes a second admin key and leaves the first one', async () => {
     const host = newHost()
     const { secret } = await bootstrap(host, { adminKey: null })
-    const recovered = (await recoverAdmin(host))!
+    const recovered = (await recoverAdmin(host, null))!
     const first = parseKey(secret!) as ParsedKey
     const second = parseKey(recovered.secret) as ParsedKey
     assert.equal(second.id, recovered.credentialId)
@@ -96,7 +96,7 @@ describe('recovery of the administrator', () => {
     }
     const nothing = { deletes: [], expects: [], settings: [], idempotency: null }
     await host.store.commit({ workspaceId, puts: [{ table: 'principal', record }], ...nothing, audit })
-    await recoverAdmin(host)
+    await recoverAdmin(host, null)
     const after = (await host.store.read('principal', record.id))!
     assert.deepEqual([after.revision, after.disabledAtMs, after.ceiling], [3, null, null])
   })

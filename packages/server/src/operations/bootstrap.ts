@@ -52,13 +52,16 @@ export async function bootstrap(
  * A new admin key for the workspace `default`, for whoever owns the host. The administrator is made anew where it
  * is gone, and freed of what would keep the key from working. Null: there is no such workspace.
  */
-export async function recoverAdmin(host: Host): Promise<{ credentialId: string; secret: string } | null> {
+export async function recoverAdmin(
+  host: Host,
+  adminKey: ParsedKey | null,
+): Promise<{ credentialId: string; secret: string } | null> {
   const { store } = host
   const workspace = await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)
   if (workspace === undefined) return null
   const before = await store.readByName('principal', workspace.id, ADMINISTRATOR_NAME)
   const principal = before ?? newPrincipal(host, workspace.id, ADMINISTRATOR_NAME, 'service')
-  const { credential, secret } = newAdminKey(host, workspace, principal, null)
+  const { credential, secret } = newAdminKey(host, workspace, principal, null, adminKey)
   const puts: Put[] = [{ table: 'credential', record: credential }]
   const freed = before === undefined ? principal : freedOf(before, host.clock())
   if (freed !== null) puts.push({ table: 'principal', record: freed })

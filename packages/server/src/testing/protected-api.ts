@@ -117,7 +117,8 @@ function apiRecord(
     name,
     audience: `https://${name}.example`,
     scopes: ['orders:read', 'orders:write'],
-    routes: [],
+    // Any valid credential of the API, for everything.
+    routes: [{ method: '*', path: '/**', scopes: null, public: false, accepts: null, cost: 1 }],
     accepts: ['api_key'],
     upstream: null,
     host: null,

@@ -248,7 +248,7 @@ test('an API is found by name, by id, and in another workspace by both names', a
     id: newId('api', context.randomBytes),
     name: 'sales',
     audience: 'https://s.example',
-    routes: [],
+    routes: [{ method: '*', path: '/**', scopes: null, public: false, accepts: null, cost: 1 }],
   }
   await putRecords(context, [{ table: 'api', record: theirs }])
   const lines = [...forwardedLines(), `X-API-Key: ${key}`]
