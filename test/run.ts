@@ -17,6 +17,7 @@ const SUITES: readonly Suite[] = [
   { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
   { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
   { name: 'unit', minutes: 3, quick: true, tests: UNIT },
+  { name: 'durability', minutes: 5, tests: ['test/durability/**/*.test.ts'], parallel: 1 },
 ]
 
 const { values, positionals } = parseArgs({

@@ -1,5 +1,5 @@
 import { BoundedMap } from './bounded-map.ts'
-import type { Records, TableName } from './records.ts'
+import { type Records, TABLE_NAMES, type TableName } from './records.ts'
 
 /** Where records come from. Must throw when the store cannot be asked: "absent" is an answer, silence is not. */
 export interface RecordReader {
@@ -25,20 +25,28 @@ type Entry = Records[TableName]
 export class CachedLookup {
   readonly #reader: RecordReader
   readonly #lease: Lease
-  readonly #entries: BoundedMap<string, Entry>
+  /** One map per table, so that an id, whose hash is known, need not become part of a new string at each call. */
+  readonly #entries: Readonly<Record<TableName, BoundedMap<string, Entry>>>
   readonly #flights = new Map<string, Promise<Entry | undefined>>()
   #lastCredentialId: string | null = null
 
+  /** @param maxEntries most records kept of each table */
   constructor(reader: RecordReader, lease: Lease, maxEntries: number) {
     this.#reader = reader
     this.#lease = lease
-    this.#entries = new BoundedMap(maxEntries)
+    this.#entries = {
+      workspace: new BoundedMap(maxEntries),
+      api: new BoundedMap(maxEntries),
+      role: new BoundedMap(maxEntries),
+      principal: new BoundedMap(maxEntries),
+      credential: new BoundedMap(maxEntries),
+    }
   }
 
   /** What is cached, at once; undefined says nothing about the store. */
   peek<T extends TableName>(table: T, id: string): Records[T] | undefined {
     if (!this.#lease.holds()) return undefined
-    return this.#entries.get(`${table}/${id}`) as Records[T] | undefined
+    return this.#entries[table].get(id) as Records[T] | undefined
   }
 
   /** The record, from the cache or the store. @throws LookupUnavailable */
@@ -66,8 +74,8 @@ export class CachedLookup {
     try {
       const record = await this.#reader.read(table, id)
       if (this.#flights.get(key) === mine) {
-        if (record === undefined) this.#entries.delete(key)
-        else this.#entries.set(key, record)
+        if (record === undefined) this.#entries[table].delete(id)
+        else this.#entries[table].set(id, record)
       }
       if (table === 'credential' && record !== undefined) this.#lastCredentialId = id
       return record
@@ -80,14 +88,13 @@ export class CachedLookup {
 
   /** A change was seen: what is cached is dropped, and a read under way no longer counts for later callers. */
   invalidate(table: TableName, id: string): void {
-    const key = `${table}/${id}`
-    this.#entries.delete(key)
-    this.#flights.delete(key)
+    this.#entries[table].delete(id)
+    this.#flights.delete(`${table}/${id}`)
   }
 
   /** Changes may have been missed: everything is dropped. */
   clear(): void {
-    this.#entries.clear()
+    for (const table of TABLE_NAMES) this.#entries[table].clear()
     this.#flights.clear()
   }
 
@@ -97,6 +104,6 @@ export class CachedLookup {
   }
 
   get size(): number {
-    return this.#entries.size
+    return TABLE_NAMES.reduce((sum, table) => sum + this.#entries[table].size, 0)
   }
 }

@@ -43,16 +43,22 @@ export function formatKey(prefix: string, id: string, secret: string): string {
   return head + encodeBase62(crc32(head), CHECKSUM_LENGTH)
 }
 
+/** Whether a presented string has the form of a key, right or wrong: what parseKey does not call foreign. */
+export function hasKeyForm(presented: string): boolean {
+  return presented.length <= PREFIX_MAX_LENGTH + 1 + BODY_LENGTH && KEY_FORM.test(presented)
+}
+
+/** A prefix, then a body of which no character is an underscore: one way to match, so linear. */
+const KEY_FORM = new RegExp(`^[a-z][a-z0-9]*(?:_[a-z0-9]+)*_[0-9A-Za-z]{${BODY_LENGTH}}$`)
+
 /**
  * Takes a presented string apart. `foreign`: it does not have the form of a key at all, so another kind may own
  * it. `damaged`: it has the form, but the checksum is wrong (a typo, a cut, a false hit).
  */
 export function parseKey(presented: string): ParsedKey | 'foreign' | 'damaged' {
-  const underscore = presented.lastIndexOf('_')
-  if (underscore < 1 || presented.length - underscore - 1 !== BODY_LENGTH) return 'foreign'
-  const prefix = presented.slice(0, underscore)
-  const body = presented.slice(underscore + 1)
-  if (!isKeyPrefix(prefix) || !isBase62(body)) return 'foreign'
+  if (!hasKeyForm(presented)) return 'foreign'
+  const prefix = presented.slice(0, -BODY_LENGTH - 1)
+  const body = presented.slice(-BODY_LENGTH)
   const head = presented.slice(0, -CHECKSUM_LENGTH)
   if (encodeBase62(crc32(head), CHECKSUM_LENGTH) !== body.slice(-CHECKSUM_LENGTH)) return 'damaged'
   return { prefix, id: body.slice(0, ID_LENGTH), secret: body.slice(ID_LENGTH, ID_LENGTH + SECRET_LENGTH) }

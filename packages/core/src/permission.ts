@@ -11,10 +11,15 @@ export function roleIdsFor(
   apiId: string,
 ): string[] {
   const ids: string[] = []
-  for (const grants of [credential.grants, principal.ceiling ?? []]) {
-    for (const grant of grants) if (grant.apiId === apiId) ids.push(...grant.roleIds)
-  }
+  addRoleIds(ids, credential.grants, apiId)
+  if (principal.ceiling !== null) addRoleIds(ids, principal.ceiling, apiId)
   return ids
+}
+
+function addRoleIds(ids: string[], grants: readonly Grant[], apiId: string): void {
+  for (const grant of grants) {
+    if (grant.apiId === apiId && grant.roleIds.length > 0) ids.push(...grant.roleIds)
+  }
 }
 
 /**

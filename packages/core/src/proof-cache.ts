@@ -19,7 +19,8 @@ export class ProofCache {
   readonly #entries: BoundedMap<string, Proven>
 
   constructor(maxEntries: number, randomBytes: RandomBytes) {
-    this.#salt = Buffer.from(randomBytes(16)).toString('latin1')
+    // ASCII, so that what is hashed need not be transcoded first.
+    this.#salt = Buffer.from(randomBytes(16)).toString('base64')
     this.#entries = new BoundedMap(maxEntries)
   }
 

@@ -2,13 +2,22 @@ import { appliedLimits } from './applied-limits.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { type CachedLookup, LookupUnavailable } from './cached-lookup.ts'
 import { checkConditions } from './condition.ts'
-import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
+import {
+  allow,
+  type CheckName,
+  type Decision,
+  deny,
+  type Identity,
+  passPublic,
+  refuse,
+  routeName,
+} from './decision.ts'
 import { type ExtractRules, extract, type Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
-import type { ProofResult } from './kinds/kind.ts'
+import type { Kind, ProofResult } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 import { stateProblem, timeProblem } from './life.ts'
-import type { Limiter } from './limit.ts'
+import type { Limiter, LimitResult } from './limit.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord, Records, RoleRecord, Route, TableName } from './records.ts'
@@ -57,8 +66,11 @@ export interface Verifier {
 
 /**
  * Decides about a request: the one function behind the gateway, forward-auth, `POST /v1/verify` and the guard.
- * A refusal never rests on a cached record: before refusing, the store is read again. A store that cannot be
- * read gives UNAVAILABLE. Everything else that is thrown is a fault of ours.
+ * A refusal does not rest on a cached record: before refusing, the store is read again. (Two are left alone,
+ * since a flood of them must not reach the store: a request without a readable credential, and a limit used up.)
+ * A store that cannot be read gives UNAVAILABLE. Everything else that is thrown is a fault of ours.
+ *
+ * Where everything is cached no step waits: a promise is made only where the store or a ledger is asked.
  */
 export async function verify(request: VerifyRequest, verifier: Verifier): Promise<Decision> {
   try {
@@ -79,11 +91,11 @@ function restsOnRecords(decision: Decision): boolean {
   switch (decision.failedCheck) {
     case null:
     case 'proxy':
-    case 'request':
     case 'extract':
     case 'secret':
     case 'limits':
       return false
+    case 'request':
     case 'route':
     case 'tls':
     case 'kind':
@@ -114,12 +126,21 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
   }
   if (api !== null && route?.public) return passPublic(api, route)
 
-  const proof = await proveCaller(api, route, request, verifier)
-  if ('code' in proof) return proof
+  const proving = proveCaller(api, route, request, verifier)
+  const proof = proving instanceof Promise ? await proving : proving
+  if (proof.type === 'refused') {
+    return refuse(api, proof.check ?? 'secret', proof.code, proof.detail, route)
+  }
   const { credential, version } = proof
-  const principal = await recordOf('principal', credential.principalId, request.fresh, lookup)
-  if (principal === undefined)
+  if (api !== null && credential.workspaceId !== api.workspaceId) {
+    const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
+    return refuse(api, 'secret', 'NOT_FOUND', detail, route)
+  }
+  const finding = recordOf('principal', credential.principalId, request.fresh, lookup)
+  const principal = finding instanceof Promise ? await finding : finding
+  if (principal === undefined || principal.workspaceId !== credential.workspaceId) {
     return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
+  }
   const nowMs = verifier.clock()
   const identity: Identity = { api, route, credential, version, principal }
   const over = stateProblem(identity) ?? timeProblem(identity, nowMs)
@@ -129,38 +150,41 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
     if (api === null) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
   }
   if (api === null) return allow(identity, [], null, [])
-  return decideAbout({ ...identity, api }, matched?.expression ?? null, request, verifier, nowMs)
+  const caller: Caller = { api, route, credential, version, principal }
+  const gathering = rolesFor(caller, lookup, request.fresh)
+  const roles = gathering instanceof Promise ? await gathering : gathering
+  return decideAbout(caller, roles, matched?.expression ?? null, request, verifier, nowMs)
 }
 
+/** A kind's answer, or the refusal of an earlier check, which it names. */
+type CallerProof = ProofResult & { readonly check?: CheckName }
+
 /** Finds what was presented and proves it, or refuses in a way that does not tell whether the id exists. */
-async function proveCaller(
+function proveCaller(
   api: ApiRecord | null,
   route: Route | null,
   request: VerifyRequest,
   { lookup, proofs, sealingKeys }: Verifier,
-): Promise<Extract<ProofResult, { type: 'proven' }> | Decision> {
+): CallerProof | Promise<CallerProof> {
   let presented = request.credential
   if (presented === null) {
     const extraction = extract(request.headers, request.query, api ?? HEADERS_ONLY)
-    if (extraction.type === 'refused')
-      return refuse(api, 'extract', extraction.code, extraction.detail, route)
+    if (extraction.type === 'refused') return { ...extraction, check: 'extract' }
     presented = extraction.presented
   }
-  const candidate = presented
-  const kind = KINDS.find((one) => one.claims(candidate))
-  if (kind === undefined) return refuseForeign(api, presented, route)
+  const kind = kindOf(presented)
+  if (kind === undefined) return refusedForeign(presented)
   const accepts = route?.accepts ?? api?.accepts
   if (accepts !== undefined && !accepts.includes(kind.kind)) {
-    return refuse(api, 'kind', 'KIND_NOT_ACCEPTED', `${kind.kind} is not among ${accepts.join(', ')}`, route)
+    const detail = `${kind.kind} is not among ${accepts.join(', ')}`
+    return { type: 'refused', check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
   }
-  const proof = await kind.prove(presented, { lookup, proofs, sealingKeys, fresh: request.fresh })
-  if (proof.type === 'refused') return refuse(api, 'secret', proof.code, proof.detail, route)
-  const { credential } = proof
-  if (api !== null && credential.workspaceId !== api.workspaceId) {
-    const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
-    return refuse(api, 'secret', 'NOT_FOUND', detail, route)
-  }
-  return proof
+  return kind.prove(presented, { lookup, proofs, sealingKeys, fresh: request.fresh })
+}
+
+function kindOf(presented: Presented): Kind | undefined {
+  for (const kind of KINDS) if (kind.claims(presented)) return kind
+  return undefined
 }
 
 const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
@@ -170,15 +194,15 @@ interface Caller extends Identity {
 }
 
 /** What a living credential may do: audience, conditions, scopes, limits. */
-async function decideAbout(
+function decideAbout(
   caller: Caller,
+  roles: ReadonlyMap<string, RoleRecord>,
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
   nowMs: number,
-): Promise<Decision> {
+): Decision | Promise<Decision> {
   const { api, route, credential, principal } = caller
-  const roles = await rolesFor(caller, verifier.lookup, request.fresh)
   const scopes = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
   if (scopes === null) return deny(caller, 'audience', 'WRONG_AUDIENCE', `no grant for API ${api.name}`)
 
@@ -190,32 +214,44 @@ async function decideAbout(
       return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }
     }
   }
-  const has = scopes.length === 0 ? 'nothing' : scopes.join(' ')
   if (routeScopes !== null && !satisfies(routeScopes, scopes)) {
-    const detail = `route ${routeName(route!)} needs ${route!.scopes}; has ${has}`
+    const detail = `route ${routeName(route!)} needs ${route!.scopes}; has ${listed(scopes)}`
     return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: route!.scopes }
   }
   const { scopes: wanted } = request
   if (wanted !== null && !satisfies(expressionOf(wanted), scopes)) {
-    const detail = `needed: ${wanted}; has ${has}`
+    const detail = `needed: ${wanted}; has ${listed(scopes)}`
     return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: wanted }
   }
   return countLimits(caller, scopes, request, verifier, nowMs)
 }
 
-async function countLimits(
+function listed(scopes: readonly string[]): string {
+  return scopes.length === 0 ? 'nothing' : scopes.join(' ')
+}
+
+function countLimits(
   caller: Caller,
   scopes: readonly string[],
   request: VerifyRequest,
   { limiter }: Verifier,
   nowMs: number,
-): Promise<Decision> {
+): Decision | Promise<Decision> {
   const { api, route, credential, principal } = caller
   const required = route?.scopes ?? request.scopes
   const applied = appliedLimits(credential, principal, api)
   if (applied.length === 0) return allow(caller, scopes, required, [])
   const taking = limiter.take(applied, request.cost ?? route?.cost ?? 1, nowMs)
-  const taken = taking instanceof Promise ? await taking : taking
+  if (!(taking instanceof Promise)) return decideByLimits(caller, scopes, required, taking)
+  return taking.then((taken) => decideByLimits(caller, scopes, required, taken))
+}
+
+function decideByLimits(
+  caller: Caller,
+  scopes: readonly string[],
+  required: string | null,
+  taken: LimitResult,
+): Decision {
   if (taken.allowed) return allow(caller, scopes, required, taken.states)
   const { failed } = taken
   const code = failed.type === 'rate' ? 'RATE_LIMITED' : 'QUOTA_EXCEEDED'
@@ -231,17 +267,26 @@ async function countLimits(
 
 const NO_ROLES: ReadonlyMap<string, RoleRecord> = new Map()
 
-async function rolesFor(
+function rolesFor(
   { credential, principal, api }: Caller,
   lookup: CachedLookup,
   fresh: boolean,
-): Promise<ReadonlyMap<string, RoleRecord>> {
+): ReadonlyMap<string, RoleRecord> | Promise<ReadonlyMap<string, RoleRecord>> {
   const ids = roleIdsFor(credential, principal, api.id)
-  if (ids.length === 0) return NO_ROLES
+  return ids.length === 0 ? NO_ROLES : readRoles(ids, credential.workspaceId, lookup, fresh)
+}
+
+/** Those that exist, and in the credential's own workspace. */
+async function readRoles(
+  ids: readonly string[],
+  workspaceId: string,
+  lookup: CachedLookup,
+  fresh: boolean,
+): Promise<ReadonlyMap<string, RoleRecord>> {
   const roles = new Map<string, RoleRecord>()
   for (const id of ids) {
     const role = await recordOf('role', id, fresh, lookup)
-    if (role !== undefined && role.workspaceId === credential.workspaceId) roles.set(id, role)
+    if (role !== undefined && role.workspaceId === workspaceId) roles.set(id, role)
   }
   return roles
 }
@@ -258,18 +303,20 @@ function expressionOf(text: string): ScopeExpression {
   return parsed.expression
 }
 
-function refuseForeign(api: ApiRecord | null, presented: Presented, route: Route | null): Decision {
-  if (presented.scheme === 'basic') {
-    const detail = 'HTTP Basic is not among the kinds accepted here'
-    return refuse(api, 'kind', 'KIND_NOT_ACCEPTED', detail, route)
-  }
-  return refuse(
-    api,
-    'extract',
-    'MALFORMED',
-    'what was presented has the form of no kind of credential',
-    route,
-  )
+function refusedForeign({ scheme }: Presented): CallerProof {
+  return scheme === 'basic'
+    ? {
+        type: 'refused',
+        check: 'kind',
+        code: 'KIND_NOT_ACCEPTED',
+        detail: 'HTTP Basic is not among the kinds accepted here',
+      }
+    : {
+        type: 'refused',
+        check: 'extract',
+        code: 'MALFORMED',
+        detail: 'what was presented has the form of no kind of credential',
+      }
 }
 
 /** From the cache where it may be used, at once; else from the store. */

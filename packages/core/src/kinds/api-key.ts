@@ -1,7 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Presented } from '../extract.ts'
-import { digestSecret, type ParsedKey, parseKey } from '../key.ts'
+import { digestSecret, hasKeyForm, type ParsedKey, parseKey } from '../key.ts'
+import type { Proven } from '../proof-cache.ts'
 import type { CredentialRecord } from '../records.ts'
+import { MAX_VERSIONS } from '../rotate.ts'
 import { openDigest, type SealingKeys } from '../seal.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
 
@@ -9,16 +11,38 @@ import type { Kind, ProofContext, ProofResult } from './kind.ts'
 export const apiKeyKind: Kind = {
   kind: 'api_key',
   claims: (presented) =>
-    (presented.scheme === 'bearer' || presented.scheme === 'key') && parseKey(presented.value) !== 'foreign',
+    (presented.scheme === 'bearer' || presented.scheme === 'key') && hasKeyForm(presented.value),
   prove: proveApiKey,
 }
 
-async function proveApiKey(presented: Presented, context: ProofContext): Promise<ProofResult> {
-  const cacheKey = context.proofs.keyOf(presented.value)
-  const cached = context.fresh ? undefined : await provenBefore(cacheKey, context)
-  if (cached !== undefined) return cached
+function proveApiKey({ value }: Presented, context: ProofContext): ProofResult | Promise<ProofResult> {
+  const cacheKey = context.proofs.keyOf(value)
+  const proven = context.fresh ? undefined : context.proofs.get(cacheKey)
+  if (proven === undefined) return proveAnew(value, cacheKey, context)
+  const credential = context.lookup.peek('credential', proven.credentialId)
+  if (credential === undefined) return proveAgain(value, cacheKey, proven, context)
+  if (stillHolds(proven, credential)) return { type: 'proven', credential, version: proven.version }
+  context.proofs.delete(cacheKey)
+  return proveAnew(value, cacheKey, context)
+}
 
-  const parsed = parseKey(presented.value)
+/** Where only the proof is cached, the record is read; the secret need not be compared again. */
+async function proveAgain(
+  value: string,
+  cacheKey: string,
+  proven: Proven,
+  context: ProofContext,
+): Promise<ProofResult> {
+  const credential = await context.lookup.read('credential', proven.credentialId)
+  if (credential !== undefined && stillHolds(proven, credential)) {
+    return { type: 'proven', credential, version: proven.version }
+  }
+  context.proofs.delete(cacheKey)
+  return proveAnew(value, cacheKey, context)
+}
+
+async function proveAnew(value: string, cacheKey: string, context: ProofContext): Promise<ProofResult> {
+  const parsed = parseKey(value)
   if (parsed === 'foreign' || parsed === 'damaged') {
     return {
       type: 'refused',
@@ -41,20 +65,12 @@ async function proveApiKey(presented: Presented, context: ProofContext): Promise
   return { type: 'proven', credential: found.record, version }
 }
 
-/** A proof from before counts while the record still holds the very digest it was made against. */
-async function provenBefore(cacheKey: string, context: ProofContext): Promise<ProofResult | undefined> {
-  const proven = context.proofs.get(cacheKey)
-  if (proven === undefined) return undefined
-  const credential =
-    context.lookup.peek('credential', proven.credentialId) ??
-    (await context.lookup.get('credential', proven.credentialId))
-  for (const version of credential?.versions ?? []) {
-    if (version.version === proven.version && version.sealedDigest === proven.sealedDigest) {
-      return { type: 'proven', credential: credential!, version: version.version }
-    }
+/** A proof from before counts while the record still holds the very digest that it was made against. */
+function stillHolds(proven: Proven, credential: CredentialRecord): boolean {
+  for (const { version, sealedDigest } of credential.versions) {
+    if (version === proven.version) return sealedDigest === proven.sealedDigest
   }
-  context.proofs.delete(cacheKey)
-  return undefined
+  return false
 }
 
 /** An id that nobody has: twelve characters, as every id, but never generated since ids are random. */
@@ -74,15 +90,17 @@ async function findOrDecoy(
   return { record: record ?? decoy, exists: record !== undefined }
 }
 
-/** All versions are compared, whether or not one matched before, so that time does not tell which. */
+/**
+ * Opened as digests of API keys, so that the secret of another kind of credential never passes for one.
+ * All versions are compared, whether or not one matched before, so that time does not tell which; and always as
+ * many as there can be, or a caller could tell a credential of three versions from the one-version decoy.
+ */
 function matchingVersion(record: CredentialRecord, digest: Buffer, keys: SealingKeys): number | null {
+  const { workspaceId, id: credentialId, versions } = record
   let matching: number | null = null
-  for (const { version, sealedDigest } of record.versions) {
-    const expected = openDigest(
-      sealedDigest,
-      { workspaceId: record.workspaceId, kind: record.kind, credentialId: record.id, version },
-      keys,
-    )
+  for (let index = 0; index < Math.max(MAX_VERSIONS, versions.length); index++) {
+    const { version, sealedDigest } = versions[index % versions.length]!
+    const expected = openDigest(sealedDigest, { workspaceId, kind: 'api_key', credentialId, version }, keys)
     if (expected !== null && expected.length === digest.length && timingSafeEqual(expected, digest)) {
       matching = version
     }

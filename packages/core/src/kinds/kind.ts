@@ -26,6 +26,9 @@ export type ProofResult =
 export interface Kind {
   readonly kind: CredentialKind
   claims(presented: Presented): boolean
-  /** Must: before the secret is proven, a refusal tells nobody whether the id exists, by answer or by time. */
-  prove(presented: Presented, context: ProofContext): Promise<ProofResult>
+  /**
+   * Answers at once where the proof and the record are cached.
+   * Must: before the secret is proven, a refusal tells nobody whether the id exists, by answer or by time.
+   */
+  prove(presented: Presented, context: ProofContext): ProofResult | Promise<ProofResult>
 }

@@ -1,0 +1,163 @@
+/**
+ * What verify() costs when everything is warm, against SHA-256 of the key alone: no verifier of high-entropy
+ * secrets can do with less than that one hash. In process: no HTTP, no store.
+ * The two are timed in turns, so that a machine that slows down slows both; the medians count.
+ */
+import { hash, randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import {
+  CachedLookup,
+  type CredentialRecord,
+  digestSecret,
+  formatKey,
+  generateId,
+  generateSecret,
+  MemoryLimiter,
+  ProofCache,
+  type RecordReader,
+  sealDigest,
+  type Verifier,
+  type VerifyRequest,
+  verify,
+} from '@credence/core'
+import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
+import { Metrics, UsageRecorder } from '@credence/server'
+
+const CREDENTIALS = 10_000
+const CALLS = 200_000
+const ROUNDS = 5
+const TARGET = 1 / 3
+
+const api = anApi()
+const rows = new Map<string, CredentialRecord | ReturnType<typeof aPrincipal> | typeof api>([[api.id, api]])
+const sealingKey = randomBytes(32)
+const sealingKeys = { currentId: 'bench', key: () => sealingKey }
+const presented = Array.from({ length: CREDENTIALS }, issue)
+const verifier: Verifier = {
+  lookup: new CachedLookup(
+    { read: async (_table, id) => rows.get(id) } as RecordReader,
+    { holds: () => true },
+    100_000,
+  ),
+  proofs: new ProofCache(100_000, randomBytes),
+  sealingKeys,
+  limiter: new MemoryLimiter({ maxCounters: 100_000 }),
+  clock: Date.now,
+}
+/** One per credential, made before and drawn from, so that only the deciding is timed. */
+const requests = presented.map(requestWith)
+const metrics = new Metrics({ processMetrics: false })
+const usage = new UsageRecorder({
+  // Never flushed: writing is not what is timed here.
+  store: {
+    flush: async () => {},
+    usageOf: async () => new Map(),
+    saveCounters: async () => {},
+    loadCounters: async () => [],
+    close: async () => {},
+  },
+  flushEveryMs: 3_600_000,
+  maxEntries: 1_000_000,
+  every: () => () => {},
+  onFlushFailed: () => {},
+})
+
+const hashes: number[] = []
+const verifies: number[] = []
+hashRound()
+await verifyRound()
+for (let round = 0; round < ROUNDS; round += 1) {
+  hashes.push(hashRound())
+  verifies.push(await verifyRound())
+}
+const hashRate = median(hashes)
+const verifyRate = median(verifies)
+const ratio = verifyRate / hashRate
+console.log(`SHA-256 of a key alone  ${shown(hashRate)} (rounds: ${hashes.map(shown).join(', ')})`)
+console.log(`verify(), warm          ${shown(verifyRate)} (rounds: ${verifies.map(shown).join(', ')})`)
+console.log(`ratio                   ${ratio.toFixed(3)}, target at least ${TARGET.toFixed(3)}`)
+process.exitCode = ratio >= TARGET ? 0 : 1
+
+/** A credential with a scope and one rate limit, wide enough that it never refuses; its key. */
+function issue(): string {
+  const principal = aPrincipal({ id: `prn_${generateId(randomBytes)}` })
+  const bare = aCredential({ id: generateId(randomBytes), principalId: principal.id })
+  const secret = generateSecret(randomBytes)
+  const { workspaceId, kind, id: credentialId, createdAtMs } = bare
+  const context = { workspaceId, kind, credentialId, version: 1 }
+  const sealedDigest = sealDigest(digestSecret(secret), context, sealingKeys, randomBytes)
+  const credential: CredentialRecord = {
+    ...bare,
+    versions: [{ version: 1, sealedDigest, createdAtMs, endsAtMs: null, revokedAtMs: null }],
+    limits: [{ type: 'rate', name: 'default', limit: 1_000_000, windowSeconds: 1 }],
+  }
+  rows.set(principal.id, principal)
+  rows.set(credential.id, credential)
+  return formatKey(credential.keyPrefix, credential.id, secret)
+}
+
+/** Calls per second. */
+function hashRound(): number {
+  const startMs = performance.now()
+  for (let call = 0; call < CALLS; call += 1) hash('sha256', drawn(presented), 'base64')
+  return rateSince(startMs)
+}
+
+/** Calls per second; every one of them must be VALID. */
+async function verifyRound(): Promise<number> {
+  const startMs = performance.now()
+  for (let call = 0; call < CALLS; call += 1) {
+    const request = drawn(requests)
+    const callMs = performance.now()
+    const decision = await verify(request, verifier)
+    if (decision.code !== 'VALID') throw new Error(`${decision.code}: ${decision.detail}`)
+    usage.record(decision, { atMs: Date.now(), ip: request.ip, headers: request.headers })
+    metrics.verified(decision.code, 'verify', performance.now() - callMs)
+  }
+  return rateSince(startMs)
+}
+
+function rateSince(startMs: number): number {
+  return (CALLS * 1000) / (performance.now() - startMs)
+}
+
+function drawn<T>(from: readonly T[]): T {
+  return from[Math.floor(Math.random() * from.length)]!
+}
+
+/** As a client with the usual headers sends it. */
+function requestWith(key: string): VerifyRequest {
+  return {
+    api,
+    homeApiId: null,
+    credential: null,
+    headers: [
+      'Host',
+      'orders.example',
+      'User-Agent',
+      'billing/1.4 (linux)',
+      'Accept',
+      'application/json',
+      'Authorization',
+      // Through a buffer, as it comes from the wire: else it would be joined when it is first read.
+      Buffer.from(`Bearer ${key}`).toString('latin1'),
+    ],
+    query: '',
+    method: 'GET',
+    path: '/orders/7',
+    ip: '192.0.2.1',
+    secure: true,
+    useRoutes: false,
+    scopes: 'orders:read',
+    cost: null,
+    fresh: false,
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+}
+
+function shown(perSecond: number): string {
+  return `${Math.round(perSecond).toLocaleString('en')}/s`
+}

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { formatKey, generateSecret } from '../key.ts'
+import { MAX_VERSIONS } from '../rotate.ts'
+import { Installation, keyOf } from '../testing/installation.ts'
+import { aCredential } from '../testing/records.ts'
+import { apiKeyKind } from './api-key.ts'
+
+const absent = { id: 'ZZZZZZZZZZZZ', keyPrefix: 'crd_live' }
+
+function prove(here: Installation, value: string, fresh = false) {
+  const { lookup, proofs, sealingKeys } = here.verifier
+  return apiKeyKind.prove({ scheme: 'key', value }, { lookup, proofs, sealingKeys, fresh })
+}
+
+async function codeOf(here: Installation, value: string): Promise<string> {
+  const proof = await prove(here, value)
+  return proof.type === 'proven' ? `version ${proof.version}` : proof.code
+}
+
+describe('an API key', () => {
+  it('reads the store as often, one row that is there and one that is not, for an unknown id as for a wrong secret', async () => {
+    const here = new Installation()
+    const { credential, key } = here.issue()
+    await prove(here, key)
+    here.reads.length = 0
+    assert.equal(await codeOf(here, keyOf(credential, 9)), 'BAD_SECRET')
+    const wrongSecret = here.reads.splice(0)
+    assert.equal(await codeOf(here, keyOf(absent, 1)), 'NOT_FOUND')
+    const unknownId = here.reads.splice(0)
+    const present = (reads: string[]) => reads.map((read) => read === `credential/${credential.id}`).sort()
+    assert.deepEqual(present(wrongSecret), [false, true])
+    assert.deepEqual(present(unknownId), [false, true])
+  })
+
+  it('opens as many digests for an unknown id as for a wrong secret, however many versions there are', async () => {
+    const here = new Installation()
+    const { credential } = here.issue()
+    const bare = aCredential({ id: 'CCCCCCCCCCC6' })
+    const three = here.issue({ ...bare, versions: [1, 2, 3].map((version) => here.version(bare, version)) })
+    await prove(here, keyOf(three.credential, 1))
+    let opened = 0
+    const { lookup, proofs, sealingKeys } = here.verifier
+    const counting = {
+      ...sealingKeys,
+      key: (id: string) => {
+        opened += 1
+        return sealingKeys.key(id)
+      },
+    }
+    const context = { lookup, proofs, sealingKeys: counting, fresh: false }
+    for (const value of [keyOf(credential, 9), keyOf(three.credential, 9), keyOf(absent, 1)]) {
+      opened = 0
+      await apiKeyKind.prove({ scheme: 'key', value }, context)
+      assert.equal(opened, MAX_VERSIONS)
+    }
+  })
+
+  it('is compared with every version, also after one matched', async () => {
+    const here = new Installation()
+    const bare = aCredential()
+    const versions = [1, 2, 3].map((version) => here.version(bare, version))
+    here.issue({ versions })
+    let opened = 0
+    const { lookup, proofs, sealingKeys } = here.verifier
+    const counting = {
+      ...sealingKeys,
+      key: (id: string) => {
+        opened += 1
+        return sealingKeys.key(id)
+      },
+    }
+    for (const version of [1, 2, 3, 9]) {
+      opened = 0
+      const context = { lookup, proofs, sealingKeys: counting, fresh: true }
+      const proof = await apiKeyKind.prove({ scheme: 'key', value: keyOf(bare, version) }, context)
+      assert.equal(
+        proof.type === 'proven' ? proof.version : proof.code,
+        version === 9 ? 'BAD_SECRET' : version,
+      )
+      assert.equal(opened, MAX_VERSIONS)
+    }
+  })
+
+  it('with another prefix than it was issued with is BAD_SECRET', async () => {
+    const here = new Installation()
+    const { credential } = here.issue()
+    assert.equal(await codeOf(here, keyOf({ ...credential, keyPrefix: 'crd_test' }, 1)), 'BAD_SECRET')
+    assert.equal(await codeOf(here, keyOf(credential, 1)), 'version 1')
+  })
+
+  it('damaged in any one character is refused without a read', async () => {
+    const here = new Installation()
+    const { key } = here.issue()
+    const start = key.lastIndexOf('_') + 1
+    for (let index = start; index < key.length; index += 1) {
+      const damaged = `${key.slice(0, index)}${key[index] === 'A' ? 'B' : 'A'}${key.slice(index + 1)}`
+      assert.equal(await codeOf(here, damaged), 'MALFORMED')
+    }
+    assert.deepEqual(here.reads, [])
+  })
+
+  it('does not pass with the secret of another kind of credential', async () => {
+    const here = new Installation()
+    const { credential } = here.issue({ kind: 'client_secret' })
+    assert.equal(await codeOf(here, keyOf(credential, 1)), 'BAD_SECRET')
+  })
+
+  it('does not pass with a digest that was moved from another row', async () => {
+    const here = new Installation()
+    const thief = aCredential({ id: 'BBBBBBBBBBB5' })
+    const victim = here.issue().credential
+    here.put('credential', { ...victim, versions: [here.version(thief, 1)] })
+    const secret = keyOf(thief, 1).slice(-38, -6)
+    assert.equal(await codeOf(here, formatKey(victim.keyPrefix, victim.id, secret)), 'BAD_SECRET')
+  })
+
+  it('claims what has the form of a key, bare or as Bearer, and nothing else', () => {
+    const value = formatKey(
+      'crd_live',
+      absent.id,
+      generateSecret((size) => new Uint8Array(size).fill(7)),
+    )
+    assert.ok(apiKeyKind.claims({ scheme: 'bearer', value }))
+    assert.ok(
+      apiKeyKind.claims({ scheme: 'key', value: `${value.slice(0, -1)}x` }),
+      'damaged is still its own',
+    )
+    assert.ok(!apiKeyKind.claims({ scheme: 'basic', value }))
+    assert.ok(!apiKeyKind.claims({ scheme: 'dpop', value }))
+    assert.ok(!apiKeyKind.claims({ scheme: 'key', value: value.slice(1, -1) }))
+  })
+})

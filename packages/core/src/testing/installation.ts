@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import type { RandomBytes } from '../base62.ts'
+import { CachedLookup, type RecordReader } from '../cached-lookup.ts'
+import { digestSecret, formatKey } from '../key.ts'
+import type { AppliedLimit, Limiter } from '../limit.ts'
+import { MemoryLimiter } from '../memory-limiter.ts'
+import { ProofCache } from '../proof-cache.ts'
+import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
+import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
+import type { Verifier, VerifyRequest } from '../verify.ts'
+import { aCredential, anApi, aPrincipal } from './records.ts'
+
+/**
+ * A verifier over records in memory, for tests: it notes every read of the store and everything taken from
+ * limits. The records `anApi()` and `aPrincipal()` are there from the start.
+ */
+export class Installation implements RecordReader {
+  nowMs = Date.UTC(2026, 5, 16, 12)
+  /** False: every read of the store throws. */
+  isReachable = true
+  /** Every read of the store so far, as `table/id`. */
+  readonly reads: string[] = []
+  /** What was taken from limits so far: one entry per request that got as far. */
+  readonly taken: { readonly applied: readonly AppliedLimit[]; readonly cost: number }[] = []
+  readonly sealingKeys: SealingKeys
+  readonly verifier: Verifier
+  readonly #rows = new Map<string, Records[TableName]>()
+  readonly #randomBytes = predictableBytes()
+
+  constructor() {
+    const keys = new Map([['k1', this.#randomBytes(32)]])
+    this.sealingKeys = { currentId: 'k1', key: (id) => keys.get(id) }
+    const memory = new MemoryLimiter({ maxCounters: 1000 })
+    const limiter: Limiter = {
+      take: (applied, cost, nowMs) => {
+        this.taken.push({ applied, cost })
+        return memory.take(applied, cost, nowMs)
+      },
+    }
+    this.verifier = {
+      lookup: new CachedLookup(this, { holds: () => true }, 1000),
+      proofs: new ProofCache(1000, this.#randomBytes),
+      sealingKeys: this.sealingKeys,
+      limiter,
+      clock: () => this.nowMs,
+    }
+    this.put('api', anApi())
+    this.put('principal', aPrincipal())
+  }
+
+  async read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
+    this.reads.push(`${table}/${id}`)
+    if (!this.isReachable) throw new Error('connection lost')
+    return this.#rows.get(`${table}/${id}`) as Records[T] | undefined
+  }
+
+  /** Writes to the store behind the back of the cache, as another node does before the feed tells. */
+  put<T extends TableName>(table: T, record: Records[T]): Records[T] {
+    this.#rows.set(`${table}/${record.id}`, record)
+    return record
+  }
+
+  /** Writes, and tells the cache, as the feed does. */
+  change<T extends TableName>(table: T, record: Records[T]): void {
+    this.put(table, record)
+    this.verifier.lookup.invalidate(table, record.id)
+  }
+
+  remove(table: TableName, id: string): void {
+    this.#rows.delete(`${table}/${id}`)
+  }
+
+  /** A credential in the store with one version, and the key that was handed out for it. */
+  issue(change: Partial<CredentialRecord> = {}): { credential: CredentialRecord; key: string } {
+    const bare = aCredential(change)
+    const versions = [this.version(bare, 1)]
+    const credential = this.put('credential', { ...bare, versions, ...change })
+    return { credential, key: keyOf(credential, 1) }
+  }
+
+  /** A secret version of a credential, sealed for it; its secret is that of `keyOf`. */
+  version(owner: CredentialRecord, version: number, change: Partial<SecretVersion> = {}): SecretVersion {
+    const context = { workspaceId: owner.workspaceId, kind: owner.kind, credentialId: owner.id, version }
+    const sealedDigest = this.seal(secretOf(owner.id, version), context)
+    return { version, sealedDigest, createdAtMs: this.nowMs, endsAtMs: null, revokedAtMs: null, ...change }
+  }
+
+  seal(secret: string, context: SealContext): string {
+    return sealDigest(digestSecret(secret), context, this.sealingKeys, this.#randomBytes)
+  }
+}
+
+/** The key of a version: a function of id and version, so that tests need not carry it about. */
+export function keyOf(
+  { id, keyPrefix }: Pick<CredentialRecord, 'id' | 'keyPrefix'>,
+  version: number,
+): string {
+  return formatKey(keyPrefix, id, secretOf(id, version))
+}
+
+function secretOf(id: string, version: number): string {
+  return createHash('sha256').update(`${id}/${version}`).digest('hex').slice(0, 32)
+}
+
+/** A request for `GET /orders/7` of an API without routes, as `POST /v1/verify` asks. */
+export function aRequest(key: string | null, change: Partial<VerifyRequest> = {}): VerifyRequest {
+  const api: ApiRecord = anApi()
+  return {
+    api,
+    homeApiId: null,
+    credential: null,
+    headers: key === null ? [] : ['Authorization', `Bearer ${key}`],
+    query: '',
+    method: 'GET',
+    path: '/orders/7',
+    ip: '192.0.2.1',
+    secure: true,
+    useRoutes: false,
+    scopes: null,
+    cost: null,
+    fresh: false,
+    ...change,
+  }
+}
+
+/** Bytes that differ at every call and are the same in every run. */
+function predictableBytes(): RandomBytes {
+  let count = 0
+  return (size) => {
+    count += 1
+    return createHash('shake256', { outputLength: size }).update(String(count)).digest()
+  }
+}
