@@ -17,7 +17,9 @@ const SUITES: readonly Suite[] = [
   { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
   { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
   { name: 'unit', minutes: 3, quick: true, tests: UNIT },
-  { name: 'durability', minutes: 5, tests: ['test/durability/**/*.test.ts'], parallel: 1 },
+  { name: 'e2e', minutes: 4, needs: ['bash', 'curl', 'openssl', 'script'], tests: ['test/e2e/*.test.ts'] },
+  { name: 'durability', minutes: 5, tests: ['test/durability/*.test.ts'] },
+  // One file at a time: the times it compares must not be those of its neighbours.
 ]
 
 const { values, positionals } = parseArgs({

@@ -31,7 +31,8 @@ function sinkOf(stream: NodeJS.WriteStream): TextSink {
       return stream.isTTY === true
     },
     get columns() {
-      return stream.columns ?? 80
+      // A terminal whose size nobody has set, as in some containers, says 0.
+      return stream.columns || 80
     },
     write: (text) => {
       stream.write(text)

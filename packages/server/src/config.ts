@@ -30,7 +30,7 @@ export type ConfigResult =
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Variables of the same prefix that belong to the CLI and to tests. */
-const NOT_OURS = /^CREDENCE_(?:KEY|URL|PROFILE|TEST_.*)$/
+const NOT_OURS = /^CREDENCE_(?:KEY|KEY_FILE|URL|PROFILE|TEST_.*)$/
 
 /** A setting's text, and where it came from, for messages. */
 interface Source {

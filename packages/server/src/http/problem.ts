@@ -9,6 +9,7 @@ import {
   refuse,
   VERDICTS,
 } from '@credence/core'
+import { redactSecrets } from '../observe/redact.ts'
 import type { FieldError, OperationProblem } from '../operations/operation.ts'
 
 /** A response as a value, for Fastify and for the gateway's bare node:http alike. */
@@ -70,7 +71,10 @@ function policyItem({ name, limit, windowSeconds }: LimitState): string {
   return `"${name}";q=${limit}${windowSeconds === null ? '' : `;w=${windowSeconds}`}`
 }
 
-/** A fault as problem+json. @param detail for the caller's eyes: no secret, no internals */
+/**
+ * A fault as problem+json. What the caller got wrong is quoted to it; a key at a wrong place is not, since errors
+ * end up in logs that are not ours. @param detail for the caller's eyes: no internals
+ */
 export function faultAnswer(
   code: FaultCode,
   detail: string,
@@ -83,8 +87,8 @@ export function faultAnswer(
     title,
     status,
     code,
-    detail,
-    ...(errors.length > 0 && { errors }),
+    detail: redactSecrets(detail),
+    ...(errors.length > 0 && { errors: errors.map(withoutSecrets) }),
     request_id: requestId,
   }
   return {
@@ -96,6 +100,10 @@ export function faultAnswer(
     },
     body: JSON.stringify(body),
   }
+}
+
+function withoutSecrets({ field, detail }: FieldError): FieldError {
+  return { field: redactSecrets(field), detail: redactSecrets(detail) }
 }
 
 /** A refused operation. */

@@ -86,7 +86,6 @@ function checkWith(name: CheckName, outcome: 'passed' | 'failed', detail: string
 function isSkipped(name: CheckName, decision: Decision, via: DecisionEntry['via']): boolean {
   if (name === 'proxy') return via !== 'forward-auth'
   if (name === 'route') return decision.route === null
-  if (name === 'conditions' && decision.credential?.conditions === null) return true
   return decision.public && CHECKS.indexOf(name) > CHECKS.indexOf('tls')
 }
 
