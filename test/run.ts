@@ -19,7 +19,6 @@ const SUITES: readonly Suite[] = [
   { name: 'unit', minutes: 3, quick: true, tests: UNIT },
   { name: 'e2e', minutes: 4, needs: ['bash', 'curl', 'openssl', 'script'], tests: ['test/e2e/*.test.ts'] },
   { name: 'durability', minutes: 5, tests: ['test/durability/*.test.ts'] },
-  // One file at a time: the times it compares must not be those of its neighbours.
 ]
 
 const { values, positionals } = parseArgs({
