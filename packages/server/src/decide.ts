@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { type Decision, type VerifyRequest, verify } from '@credence/core'
+import { type Decision, publicCode, type VerifyRequest, verify } from '@credence/core'
 import type { Context } from './context.ts'
 import type { DecisionVia } from './observe/decisions.ts'
 
@@ -34,7 +34,8 @@ export function observe(
   const { method, path, ip } = request
   const workspaceId = decision.credential?.workspaceId ?? asking.workspaceId
   context.decisions.record({ ...asking, workspaceId, atMs, durationMs, method, path, ip, decision })
-  context.metrics.verified(decision.code, asking.via, durationMs)
+  // Whoever may read the metrics may be a caller too: they must not tell whether an id exists.
+  context.metrics.verified(publicCode(decision.code), asking.via, durationMs)
   context.usage.record(decision, { atMs, ip, headers: request.headers })
   if (decision.code !== 'VALID') {
     const { code, detail, failedCheck, api, credential } = decision

@@ -10,10 +10,21 @@ import {
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { decide, observe } from '../decide.ts'
-import { clientOf, type Peer } from '../http/peer.ts'
+import { type Client, clientFinder, type Peer, peerFinder } from '../http/peer.ts'
 import { answerTo, faultAnswer, type HttpAnswer } from '../http/problem.ts'
 import { isMountedAt, type MountTable, pathBehindMount } from './mount-table.ts'
-import { framingOf } from './request-framing.ts'
+import { type Framing, framingOf } from './request-framing.ts'
+
+/** A request whose head can be read in one way only. */
+export interface Checked {
+  readonly type: 'checked'
+  readonly request: IncomingMessage
+  readonly requestId: string
+  readonly peer: Peer
+  readonly client: Client
+  readonly framing: Extract<Framing, { ok: true }>
+  readonly target: Extract<ReturnType<typeof canonicalTarget>, { ok: true }>
+}
 
 /** A request that may pass: what is forwarded, where to, and on whose behalf. */
 export interface Admitted {
@@ -46,26 +57,31 @@ export interface Refused {
 export class Admission {
   readonly #context: Context
   readonly #mounts: MountTable
-  readonly #peerOf: (socket: IncomingMessage['socket']) => Peer
+  readonly #peerOf: ReturnType<typeof peerFinder>
+  readonly #clientOf: ReturnType<typeof clientFinder>
   #loading: Promise<void> | null = null
 
-  constructor(context: Context, mounts: MountTable, peerOf: (socket: IncomingMessage['socket']) => Peer) {
+  constructor(context: Context, mounts: MountTable) {
     this.#context = context
     this.#mounts = mounts
-    this.#peerOf = peerOf
+    this.#peerOf = peerFinder(context.config.trustedProxies)
+    this.#clientOf = clientFinder(context.config.trustedProxies)
   }
 
-  async admit(request: IncomingMessage): Promise<Admitted | Refused> {
-    const { config, newRequestId } = this.#context
-    const requestId = newRequestId()
+  /** Reads the head, at once: what comes behind a malformed one on its connection must not be served. */
+  check(request: IncomingMessage): Checked | Refused {
+    const requestId = this.#context.newRequestId()
     const peer = this.#peerOf(request.socket)
-    const client = clientOf(peer, request.rawHeaders, config.trustedProxies)
+    const client = this.#clientOf(peer, request.rawHeaders)
     const facts = { method: request.method!, path: null, ip: client.ip, headers: request.rawHeaders }
-
     const framing = framingOf(request)
     if (!framing.ok) return this.#refuseMalformed(requestId, facts, framing.problem)
     const target = canonicalTarget(request.url!)
     if (!target.ok) return this.#refuseMalformed(requestId, facts, target.problem)
+    return { type: 'checked', request, requestId, peer, client, framing, target }
+  }
+
+  async admit({ request, requestId, peer, client, framing, target }: Checked): Promise<Admitted | Refused> {
     const { host, hasBody, contentLength } = framing
     const unreadBytes = hasBody ? (contentLength ?? Number.POSITIVE_INFINITY) : 0
 
@@ -78,7 +94,13 @@ export class Admission {
         ...refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'),
         retryAfterSeconds: 1,
       }
-      return this.#refuse(requestId, { ...facts, path: target.path }, decision, unreadBytes)
+      const facts = {
+        method: request.method!,
+        path: target.path,
+        ip: client.ip,
+        headers: request.rawHeaders,
+      }
+      return this.#refuse(requestId, facts, decision, unreadBytes)
     }
     if (mounted === null) return noApiHere(requestId, unreadBytes)
 

@@ -17,6 +17,8 @@ export interface Exchange {
   readonly admitted: Admitted
   /** False while the gateway shuts down: then every answer ends its connection. */
   readonly keepsAlive: () => boolean
+  /** Ends a response with a small body, given as latin1, at the end of this turn; see turn.ts. */
+  readonly finish: (response: ServerResponse, body: string) => void
 }
 
 /** What undici is to send: the request as it was authorized. */
@@ -41,12 +43,27 @@ export function forward(exchange: Exchange, pool: Dispatcher): void {
   pool.dispatch(options, new Relay(exchange, body))
 }
 
+/** A body of this size that came in one piece is sent in one piece. */
+const SMALL_BYTES = 8192
+
+function lengthOf(headers: readonly string[]): number {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.length === 14 && headers[i]!.toLowerCase() === 'content-length')
+      return Number(headers[i + 1])
+  }
+  return -1
+}
+
 /** Undici's raw interface: header lines as they stood on the wire, and no stream in between. */
 export class Relay implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #body: RequestBody | null
   #abort: ((error?: Error) => void) | null = null
   #resume: (() => void) | null = null
+  /** Content-Length of the answer; -1: not said. */
+  #length = -1
+  /** The whole body of the answer, held until its end, which is a moment away. */
+  #small: string | null = null
   #isGone = false
   #isDone = false
 
@@ -89,6 +106,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const headers = responseHeaders(rawHeaders, admitted.decision, admitted.requestId)
     if (!keepsAlive()) headers.push('Connection', 'close')
     this.#resume = resume
+    this.#length = lengthOf(headers)
     response.writeHead(status, headers)
     context.metrics.responded('gateway', status)
     return true
@@ -96,6 +114,10 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onData(chunk: Buffer): boolean {
     const { response } = this.#exchange
+    if (chunk.length === this.#length && chunk.length <= SMALL_BYTES) {
+      this.#small = chunk.toString('latin1')
+      return true
+    }
     if (response.write(chunk)) return true
     response.once('drain', this.#resume!)
     return false
@@ -105,7 +127,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#isDone = true
     const { response } = this.#exchange
     if (trailers !== null && trailers.length > 0) addTrailers(response, trailers)
-    response.end()
+    // As a string of bytes it goes out in one piece with the head, which halves the cost of writing.
+    if (this.#small === null) response.end()
+    else this.#exchange.finish(response, this.#small)
   }
 
   onError(error: Error): void {

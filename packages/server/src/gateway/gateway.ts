@@ -12,10 +12,10 @@ import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { FAULTS, type FaultCode } from '@credence/core'
 import type { Context } from '../context.ts'
-import { peerFinder } from '../http/peer.ts'
 import { faultAnswer } from '../http/problem.ts'
+import { atEndOfTurn } from '../http/turn.ts'
 import type { Resolve } from '../upstream-guard.ts'
-import { Admission, type Admitted, type Refused } from './admit.ts'
+import { Admission, type Admitted, type Checked, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
 import { type Exchange, forward } from './forward.ts'
 import { MountTable } from './mount-table.ts'
@@ -49,6 +49,12 @@ export class Gateway {
   readonly #tunnels = new Set<Duplex>()
   /** The newest answer on each connection; answers go out in order, so the others end before it does. */
   readonly #answering = new WeakMap<Socket, ServerResponse>()
+  /** Connections on which a malformed request came: nothing behind it can be told apart. */
+  readonly #ended = new WeakSet<Socket>()
+  readonly #finish = atEndOfTurn((response: ServerResponse, body: string) => {
+    response.end(body, 'latin1')
+  })
+  readonly #keepsAlive = () => !this.#isClosing
   #isClosing = false
 
   constructor(context: Context, options: GatewayOptions) {
@@ -60,7 +66,7 @@ export class Gateway {
       timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
     })
     const mounts = new MountTable(directory, (origins) => this.#pools.retain(origins))
-    this.#admission = new Admission(context, mounts, peerFinder(config.trustedProxies))
+    this.#admission = new Admission(context, mounts)
     const serverOptions = serverOptionsOf(context)
     this.server =
       options.tls === null
@@ -72,13 +78,18 @@ export class Gateway {
   #listen(server: Server | TlsServer): void {
     // No header is ever silently left out; the bound is on bytes.
     server.maxHeadersCount = 0
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      void this.#handle(request, response, false)
+    const handle = atEndOfTurn((checked: Checked, response: ServerResponse, expects: boolean) => {
+      void this.#handle(checked, response, expects)
     })
+    const arrive = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
+      this.#answering.set(request.socket, response)
+      const checked = this.#check(request)
+      if (checked?.type === 'checked') handle(checked, response, expects)
+      else if (checked !== null) this.#refuse(request, response, checked, expects)
+    }
+    server.on('request', (request, response) => arrive(request, response, false))
     // Only what may pass is asked to send its body.
-    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      void this.#handle(request, response, true)
-    })
+    server.on('checkContinue', (request, response) => arrive(request, response, true))
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       void this.#handleUpgrade(request, socket, head)
     })
@@ -107,10 +118,18 @@ export class Gateway {
     await this.#pools.destroy()
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void> {
-    this.#answering.set(request.socket, response)
+  /** Null: the request stands behind a malformed one, whose answer ends the connection. */
+  #check(request: IncomingMessage): Checked | Refused | null {
+    if (this.#ended.has(request.socket)) return null
+    const checked = this.#admission.check(request)
+    if (checked.type === 'refused') this.#ended.add(request.socket)
+    return checked
+  }
+
+  async #handle(checked: Checked, response: ServerResponse, expects: boolean): Promise<void> {
+    const { request } = checked
     try {
-      const admission = await this.#admission.admit(request)
+      const admission = await this.#admission.admit(checked)
       if (admission.type === 'refused') {
         this.#refuse(request, response, admission, expects)
         return
@@ -125,9 +144,15 @@ export class Gateway {
 
   async #handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy())
+    const checked = this.#check(request)
+    // What comes from now on is no longer HTTP, so an earlier request cannot be answered on this connection.
+    if (checked === null || this.#answering.get(socket)?.writableFinished === false) {
+      socket.destroy()
+      return
+    }
     const response = responseOn(socket, request)
     try {
-      const admission = await this.#admission.admit(request)
+      const admission = checked.type === 'refused' ? checked : await this.#admission.admit(checked)
       if (admission.type === 'refused') this.#refuse(request, response, admission, false)
       else if (!socket.destroyed) {
         const pool = this.#pools.get(admission.upstream)
@@ -139,7 +164,14 @@ export class Gateway {
   }
 
   #exchange(request: IncomingMessage, response: ServerResponse, admitted: Admitted): Exchange {
-    return { context: this.#context, request, response, admitted, keepsAlive: () => !this.#isClosing }
+    return {
+      context: this.#context,
+      request,
+      response,
+      admitted,
+      keepsAlive: this.#keepsAlive,
+      finish: this.#finish,
+    }
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, refused: Refused, expects: boolean): void {

@@ -1,11 +1,19 @@
-import type { Decision, PrincipalRecord } from '@credence/core'
+import type { CredentialRecord, Decision, PrincipalRecord } from '@credence/core'
 
-/** The headers of forward-auth that are always there, so that a proxy overwrites what came in under the name. */
-const ABSENT = ['X-Credence-Principal', '', 'X-Credence-External-Id', ''] as const
-const ABSENT_CREDENTIAL = ['X-Credence-Credential', '', 'X-Credence-Scopes', ''] as const
+/** What a credential's requests are told to be, all but the request's own id. */
+interface Told {
+  readonly principal: PrincipalRecord
+  readonly scopes: readonly string[]
+  readonly headers: readonly string[]
+}
 
-/** The part that follows from the principal's record, made once per record as read. */
-const memo = new WeakMap<PrincipalRecord, readonly string[]>()
+/** The last ones by credential: from one change of a record to the next they are the same for each request. */
+const memo = new WeakMap<CredentialRecord, Told>()
+
+const NOBODY = ['Principal', 'External-Id', 'Credential', 'Scopes'].flatMap((name) => [
+  `X-Credence-${name}`,
+  '',
+])
 
 /**
  * Who is calling, for the upstream: name, value, name, value …. Ids are plain; a name and an external id can
@@ -13,37 +21,36 @@ const memo = new WeakMap<PrincipalRecord, readonly string[]>()
  * On a public route nobody was asked, and only the request's id is told.
  */
 export function identityHeaders(decision: Decision, requestId: string): string[] {
-  const { credential, principal } = decision
-  const headers = ['X-Credence-Request-Id', requestId]
-  if (credential === null || principal === null) return headers
-  for (const part of principalHeaders(principal)) headers.push(part)
-  headers.push('X-Credence-Credential', credential.id, 'X-Credence-Scopes', decision.scopes.join(' '))
-  return headers
+  const { credential, principal, scopes } = decision
+  if (credential === null || principal === null) return ['X-Credence-Request-Id', requestId]
+  let told = memo.get(credential)
+  if (told === undefined || told.principal !== principal || told.scopes !== scopes) {
+    told = { principal, scopes, headers: headersOf(credential, principal, scopes) }
+    memo.set(credential, told)
+  }
+  return ['X-Credence-Request-Id', requestId, ...told.headers]
 }
 
-/** The same for forward-auth: what there is nothing to say about is there too, and empty. */
+/**
+ * The same for forward-auth: a header that there is nothing to say in is there too, and empty, so that the proxy
+ * overwrites what the caller sent under its name.
+ */
 export function identityHeadersForProxy(decision: Decision, requestId: string): string[] {
   const headers = identityHeaders(decision, requestId)
-  if (decision.principal === null) headers.push(...ABSENT, ...ABSENT_CREDENTIAL)
-  else if (decision.principal.externalId === null) headers.push(ABSENT[2], ABSENT[3])
+  if (decision.principal === null) headers.push(...NOBODY)
+  else if (decision.principal.externalId === null) headers.push('X-Credence-External-Id', '')
   return headers
 }
 
-function principalHeaders(principal: PrincipalRecord): readonly string[] {
-  let headers = memo.get(principal)
-  if (headers === undefined) {
-    const { id, name, externalId, workspaceId } = principal
-    headers = [
-      'X-Credence-Principal',
-      id,
-      'X-Credence-Principal-Name',
-      percentEncoded(name),
-      'X-Credence-Workspace',
-      workspaceId,
-      ...(externalId === null ? [] : ['X-Credence-External-Id', percentEncoded(externalId)]),
-    ]
-    memo.set(principal, headers)
-  }
+function headersOf(
+  credential: CredentialRecord,
+  { id, name, externalId, workspaceId }: PrincipalRecord,
+  scopes: readonly string[],
+): readonly string[] {
+  const headers = ['X-Credence-Principal', id, 'X-Credence-Principal-Name', percentEncoded(name)]
+  if (externalId !== null) headers.push('X-Credence-External-Id', percentEncoded(externalId))
+  headers.push('X-Credence-Credential', credential.id, 'X-Credence-Scopes', scopes.join(' '))
+  headers.push('X-Credence-Workspace', workspaceId)
   return headers
 }
 

@@ -197,6 +197,18 @@ test('an answer other than 101 is relayed', async () => {
   await echo.close()
 })
 
+test('an upgrade behind an unanswered request ends the connection, and nothing else', async () => {
+  const { port, key, echo, close } = await start()
+  const first = `GET /socket HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key}\r\n\r\n`
+  assert.equal(await sendRaw(port, first + handshake(key)), '')
+  const malformed = 'GET //socket HTTP/1.1\r\nHost: a\r\n\r\n'
+  assert.doesNotMatch(await sendRaw(port, malformed + handshake(key)), /HTTP\/1\.1 101/)
+  assert.equal(echo.upgrades.length, 0)
+  const socket = await openSocket(port, key)
+  socket.destroy()
+  await close()
+})
+
 test('an upstream that cannot be reached is a 502 to an upgrade, too', async () => {
   const echo = await startEcho()
   await echo.close()

@@ -65,6 +65,13 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
     },
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
 
+  // Node's own answer to an expectation that it does not know would be a bare 417.
+  app.server.on('checkExpectation', (_request, response) => {
+    const detail = 'no expectation is met but 100-continue'
+    const { status, headers, body } = faultAnswer('INVALID_REQUEST', detail, newRequestId())
+    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
+    response.end(body)
+  })
   app.decorateRequest('actor', null as never)
   app.decorateRequest('rawBody', null as never)
   app.removeAllContentTypeParsers()

@@ -12,7 +12,7 @@ import { type Asking, decide, observe } from '../decide.ts'
 import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
 import { originalRequest } from './original-request.ts'
-import { clientOf, type Peer, peerFinder } from './peer.ts'
+import { clientFinder, type Peer, peerFinder } from './peer.ts'
 import { answerTo, faultAnswer, type HttpAnswer, limitHeaders } from './problem.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
@@ -25,6 +25,7 @@ export function authorizer(context: Context) {
   const { config, defaultWorkspaceId } = context
   const { forwardStyle, trustedProxies } = config
   const peerOf = peerFinder(trustedProxies)
+  const clientOf = clientFinder(trustedProxies)
   const findApi = apiFinder(context)
   const told = new Set<string>()
 
@@ -94,7 +95,7 @@ export function authorizer(context: Context) {
       return refuseAsked(asking, request, response, peer, decision)
     }
 
-    const { ip, secure } = clientOf(peer, request.rawHeaders, trustedProxies)
+    const { ip, secure } = clientOf(peer, request.rawHeaders)
     const asked: VerifyRequest = {
       api,
       homeApiId: null,

@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts'
 import type { App } from '../app.ts'
 import { authorizer } from '../authorizer.ts'
 import { AUTHORIZE_PREFIX } from '../original-request.ts'
+import { atEndOfTurn } from '../turn.ts'
 
 /**
  * Forward-auth: a proxy asks about a request of its own caller and gets 200 with who it is, or the refusal.
@@ -10,7 +11,7 @@ import { AUTHORIZE_PREFIX } from '../original-request.ts'
  * its method and type, and the answer goes out past Fastify's reply, which would cost as much as verify does.
  */
 export function registerAuthorize(app: App, context: Context): void {
-  const handle = authorizer(context)
+  const handle = atEndOfTurn(authorizer(context))
   for (const method of METHODS) {
     // CONNECT is about a tunnel and never becomes a request.
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)

@@ -1,0 +1,75 @@
+import { parseIpRange } from '@credence/core'
+import { type Surfaces, startSurfaces } from '@credence/server/testing/surfaces'
+
+/** Every HTTP surface that answers with a verdict; forward-auth once for each style. */
+export const SURFACES = ['gateway', 'forwarded', 'nginx', 'envoy', 'verify', 'administration'] as const
+export type Surface = (typeof SURFACES)[number]
+
+export interface Asked {
+  readonly method?: string
+  readonly path?: string
+  /** What the caller presents. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface Answer {
+  readonly status: number
+  /** Without those of the connection, the date and the request's id. */
+  readonly headers: Readonly<Record<string, string>>
+  /** With `ID` in place of the request's id. */
+  readonly text: string
+}
+
+const LOOPBACK = parseIpRange('127.0.0.1')!
+
+type SurfacesOptions = Parameters<typeof startSurfaces>[0]
+
+/** A server whose forward-auth trusts us, in the style that the surface asks for. */
+export function startFor(surface: Surface, { config, ...options }: SurfacesOptions = {}): Promise<Surfaces> {
+  const forwardStyle = surface === 'nginx' || surface === 'envoy' ? surface : 'forwarded'
+  return startSurfaces({ ...options, config: { forwardStyle, trustedProxies: [LOOPBACK], ...config } })
+}
+
+/** Sends what a caller of the API `orders` sends, or what stands before the API sends on its behalf. */
+export async function ask(surfaces: Surfaces, surface: Surface, asked: Asked): Promise<Answer> {
+  const { method = 'GET', path = '/orders/7', headers } = asked
+  const authorize = `${surfaces.api}/v1/authorize/orders`
+  const forwardedFor = { 'x-forwarded-for': '192.0.2.7' }
+  switch (surface) {
+    case 'gateway':
+      return send(surfaces.gateway + path, { method, headers })
+    case 'forwarded': {
+      const original = { 'x-forwarded-method': method, 'x-forwarded-uri': path }
+      return send(authorize, { headers: { ...headers, ...original, ...forwardedFor } })
+    }
+    case 'nginx': {
+      const original = { 'x-original-method': method, 'x-original-uri': path }
+      return send(authorize, { headers: { ...headers, ...original, ...forwardedFor } })
+    }
+    case 'envoy':
+      return send(authorize + path, { method, headers: { ...headers, ...forwardedFor } })
+    case 'verify': {
+      const request = { method, path, ip: '192.0.2.7', headers }
+      return send(`${surfaces.api}/v1/verify`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${surfaces.adminKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ api: 'orders', request }),
+      })
+    }
+    case 'administration':
+      return send(`${surfaces.api}/v1/apis`, { method, headers })
+  }
+}
+
+const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'date', 'credence-request-id'])
+
+export async function send(url: string, init: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init)
+  const requestId = response.headers.get('credence-request-id')
+  const text = await response.text()
+  return {
+    status: response.status,
+    headers: Object.fromEntries([...response.headers].filter(([name]) => !OF_THE_CONNECTION.has(name))),
+    text: requestId === null ? text : text.replaceAll(requestId, 'ID'),
+  }
+}
