@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CachedLookup, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
-import { aRole } from './testing/records.ts'
+import { aCredential, aRole } from './testing/records.ts'
 
 const held = { holds: () => true }
 
@@ -86,5 +86,21 @@ describe('the cached lookup', () => {
     for (let i = 0; i < 10_000; i++) await lookup.get('role', `r${i}`)
     assert.ok(lookup.size <= 100)
     assert.ok(lookup.peek('role', 'r9999'))
+  })
+
+  it('has a credential stand in for every unknown id, always the same, and each for some', async () => {
+    const lookup = new CachedLookup({ read: async () => aCredential() as never }, held, 10)
+    assert.equal(lookup.decoyFor('unknown00000'), null)
+    const known = Array.from({ length: 1000 }, (_, n) => `known${String(n).padStart(7, '0')}`)
+    for (const id of known) await lookup.read('credential', id)
+    const standIns = new Set<string>()
+    for (let n = 0; n < 20_000; n++) {
+      const id = `unkno${String(n).padStart(7, '0')}`
+      const standIn = lookup.decoyFor(id)!
+      assert.ok(known.includes(standIn))
+      assert.equal(lookup.decoyFor(id), standIn)
+      standIns.add(standIn)
+    }
+    assert.ok(standIns.size > 200, `${standIns.size} stand in`)
   })
 })

@@ -28,7 +28,8 @@ export class CachedLookup {
   /** One map per table, so that an id, whose hash is known, need not become part of a new string at each call. */
   readonly #entries: Readonly<Record<TableName, BoundedMap<string, Entry>>>
   readonly #flights = new Map<string, Promise<Entry | undefined>>()
-  #lastCredentialId: string | null = null
+  /** Ids of credentials that were there when last read, each in the place its own id falls to. */
+  readonly #seenCredentialIds: string[] = []
 
   /** @param maxEntries most records kept of each table */
   constructor(reader: RecordReader, lease: Lease, maxEntries: number) {
@@ -77,7 +78,7 @@ export class CachedLookup {
         if (record === undefined) this.#entries[table].delete(id)
         else this.#entries[table].set(id, record)
       }
-      if (table === 'credential' && record !== undefined) this.#lastCredentialId = id
+      if (table === 'credential' && record !== undefined) this.#remember(id)
       return record
     } catch (cause) {
       throw new LookupUnavailable('The store could not be read', { cause })
@@ -98,12 +99,32 @@ export class CachedLookup {
     this.#flights.clear()
   }
 
-  /** A credential that was there when last read: what an unknown id is compared with, to take the same time. */
-  get lastCredentialId(): string | null {
-    return this.#lastCredentialId
+  #remember(id: string): void {
+    if (this.#seenCredentialIds.length < DECOYS) this.#seenCredentialIds.push(id)
+    else this.#seenCredentialIds[placeOf(id, DECOYS)] = id
+  }
+
+  /**
+   * A credential that is there, for an id that is not: read and compared in its stead, so that an unknown id takes
+   * the time that known ones take. Always the same one for an id, as long as credentials come and go slowly: were it
+   * one for all, whatever takes another time than that one would be known to exist. Null: none was seen yet.
+   */
+  decoyFor(id: string): string | null {
+    const seen = this.#seenCredentialIds
+    return seen.length === 0 ? null : seen[placeOf(id, seen.length)]!
   }
 
   get size(): number {
     return TABLE_NAMES.reduce((sum, table) => sum + this.#entries[table].size, 0)
   }
+}
+
+/** How many credentials stand in for unknown ids. */
+const DECOYS = 256
+
+/** Ids are random, so a plain sum over their characters spreads them well enough. */
+function placeOf(id: string, places: number): number {
+  let sum = 0
+  for (let i = 0; i < id.length; i++) sum = (sum * 31 + id.charCodeAt(i)) >>> 0
+  return sum % places
 }

@@ -85,7 +85,8 @@ async function findOrDecoy(
   { lookup }: ProofContext,
 ): Promise<{ record: CredentialRecord | undefined; exists: boolean }> {
   const record = await lookup.read('credential', parsed.id)
-  const decoyId = record === undefined ? lookup.lastCredentialId : ABSENT_ID
+  const standIn = lookup.decoyFor(parsed.id)
+  const decoyId = record === undefined ? standIn : ABSENT_ID
   const decoy = await lookup.read('credential', decoyId ?? ABSENT_ID)
   return { record: record ?? decoy, exists: record !== undefined }
 }
