@@ -1,4 +1,5 @@
 import type { CredentialRecord, DenialCode } from '@credence/core'
+import { damagedKey } from '@credence/core/testing/damaged-key'
 import type { ProtectedApiOptions } from '@credence/server/testing/protected-api'
 import type { Asked, Surface } from './ask.ts'
 
@@ -49,7 +50,7 @@ export const CASES: readonly Case[] = [
   },
   {
     ...{ name: 'a key with a wrong checksum', code: 'MALFORMED', at: EVERYWHERE },
-    present: (key) => bearer(`${key.slice(0, -1)}${key.endsWith('x') ? 'y' : 'x'}`),
+    present: (key) => bearer(damagedKey(key)),
   },
   {
     ...{ name: 'a target that two parsers read differently', code: 'BAD_REQUEST', at: AT_AN_API },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { damagedKey } from '@credence/core/testing/damaged-key'
 import { readUntil, route, seenHeader, sendRaw, startGateway } from '../testing/gateway-fixture.ts'
 import { protectApi, putRecords } from '../testing/protected-api.ts'
 
@@ -28,7 +29,7 @@ test('a request without a valid credential never reaches the upstream, and is to
   const problem = (await missing.json()) as { code: string; request_id: string }
   assert.equal(problem.code, 'MISSING')
   assert.equal(missing.headers.get('credence-request-id'), problem.request_id)
-  const bad = await fetch(`${url}/orders/7`, { headers: { authorization: `Bearer ${key.slice(0, -1)}x` } })
+  const bad = await fetch(`${url}/orders/7`, { headers: { authorization: `Bearer ${damagedKey(key)}` } })
   assert.equal(bad.status, 401)
   const scope = await fetch(`${url}/orders/7`, { method: 'POST', headers: { 'x-api-key': key }, body: 'x' })
   assert.equal(scope.status, 403)

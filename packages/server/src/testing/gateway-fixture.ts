@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Route } from '@credence/core'
 import { Gateway, type GatewayOptions } from '../gateway/gateway.ts'
+import { closedAfter } from './closed-after.ts'
 import { type ProtectedApi, type ProtectedApiOptions, protectApi } from './protected-api.ts'
 import { createTestContext, type TestContext, type TestContextOptions } from './test-context.ts'
 
@@ -69,12 +70,12 @@ export async function startGateway(options: GatewayFixtureOptions = {}): Promise
     url: `http://127.0.0.1:${port}`,
     upstream,
     seen,
-    async close() {
+    close: closedAfter(async () => {
       if (gateway.server.listening) await gateway.close()
       upstream.closeAllConnections()
       await new Promise((resolve) => upstream.close(resolve))
       await close()
-    },
+    }),
   }
 }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { type ApiRecord, parseIpRange } from '@credence/core'
 import type { Config } from '../../config.ts'
 import { newId } from '../../ids.ts'
+import { closedAfter } from '../../testing/closed-after.ts'
 import { listen, route, sendRaw } from '../../testing/gateway-fixture.ts'
 import { type ProtectedApiOptions, protectApi, putRecords } from '../../testing/protected-api.ts'
 import { createTestContext } from '../../testing/test-context.ts'
@@ -41,10 +42,10 @@ async function startAuthorize(config: Partial<Config> = {}, options: ProtectedAp
     const head = [`${method} ${path} HTTP/1.1`, 'Host: credence', 'Connection: close', ...lines]
     return parseAnswer(await sendRaw(port, `${head.join('\r\n')}\r\n\r\n${body}`))
   }
-  const close = async () => {
+  const close = closedAfter(async () => {
     await app.close()
     await made.close()
-  }
+  })
   return { ...protectedApi, context, port, ask, close }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { damagedKey } from '@credence/core/testing/damaged-key'
 import {
   bearer,
   type CredentialBody,
@@ -112,6 +113,6 @@ test('without a credential, and with one that is unknown, it is 401 with a chall
   assert.equal(none.status, 401)
   assert.equal(none.headers.get('www-authenticate'), 'Bearer realm="credence"')
   const { secret } = await issue(server, { api: 'orders' })
-  const wrong = await ask('GET', '', `${secret.slice(0, -1)}${secret.endsWith('0') ? '1' : '0'}`)
+  const wrong = await ask('GET', '', damagedKey(secret))
   assert.equal(wrong.status, 401)
 })
