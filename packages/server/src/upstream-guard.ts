@@ -1,9 +1,22 @@
+import { lookup } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { type Ip, type IpRange, ipInRanges, isSpecialUse, parseIp } from '@credence/core'
 import type { OwnListener } from './context.ts'
 
 /** All addresses of a name. Rejects when the name cannot be resolved. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
+
+/** The system's resolver, asked for every address. */
+export async function resolveAll(hostname: string): Promise<readonly string[]> {
+  const addresses = await lookup(hostname, { all: true })
+  return addresses.map(({ address }) => address)
+}
+
+/** The addresses of this machine's interfaces, now. */
+export function localAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))
+}
 
 export interface UpstreamRules {
   /** Special-use addresses that an upstream may have all the same. */

@@ -1,4 +1,3 @@
-import { lookup as resolveName } from 'node:dns/promises'
 import {
   createServer,
   type IncomingMessage,
@@ -8,13 +7,12 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { FAULTS, type FaultCode } from '@credence/core'
 import type { Context } from '../context.ts'
 import { faultAnswer } from '../http/problem.ts'
 import { atEndOfTurn } from '../http/turn.ts'
-import type { Resolve } from '../upstream-guard.ts'
+import { localAddresses, type Resolve, resolveAll } from '../upstream-guard.ts'
 import { Admission, type Admitted, type Checked, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
 import { type Exchange, forward } from './forward.ts'
@@ -243,15 +241,4 @@ function serverOptionsOf({ config }: Context): ServerOptions {
     keepAliveTimeout: KEEP_ALIVE_MS,
     shouldUpgradeCallback: isWebSocketUpgrade,
   }
-}
-
-async function resolveAll(hostname: string): Promise<readonly string[]> {
-  const addresses = await resolveName(hostname, { all: true })
-  return addresses.map(({ address }) => address)
-}
-
-function localAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((entries) =>
-    (entries ?? []).map(({ address }) => address),
-  )
 }

@@ -1,3 +1,5 @@
+import { HOP_BY_HOP } from './hop-by-hop.ts'
+
 /** What becomes of a request header on its way to the upstream. */
 export type HeaderRole =
   /** Handed on as it came, unless Connection names it or it is where the API looks for a credential. */
@@ -15,17 +17,10 @@ export interface ReadName {
   readonly folded: string
 }
 
-/** For this connection only (RFC 9110 section 7.6.1), or made anew for the next one. */
+/** For this connection only, or made anew for the next one. */
 const OF_THIS_HOP = [
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
+  ...HOP_BY_HOP,
   'http2-settings',
-  'proxy-authenticate',
   'proxy-authorization',
   'host',
   'content-length',

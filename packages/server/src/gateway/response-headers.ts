@@ -1,16 +1,10 @@
 import type { Decision } from '@credence/core'
 import { limitHeaders } from '../http/problem.ts'
+import { HOP_BY_HOP } from './hop-by-hop.ts'
 
-/** For this connection only (RFC 9110 section 7.6.1), or said by us. In lower case. */
-const DROPPED = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'proxy-authenticate',
+/** For this connection only, or said by us. In lower case. */
+const DROPPED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
   'proxy-authentication-info',
   'credence-request-id',
 ])

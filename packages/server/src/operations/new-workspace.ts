@@ -5,7 +5,6 @@ import {
   formatKey,
   generateId,
   generateSecret,
-  KINDS,
   type ParsedKey,
   type PrincipalRecord,
   sealDigest,
@@ -15,6 +14,7 @@ import type { Context } from '../context.ts'
 import { builtInApiId, newId } from '../ids.ts'
 import type { Put } from '../store/port.ts'
 import { ADMIN_SCOPES } from './admin-scopes.ts'
+import { API_DEFAULTS } from './api-fields.ts'
 import { newPrincipal } from './principals.ts'
 
 type Making = Pick<Context, 'clock' | 'randomBytes' | 'sealingKeys'>
@@ -58,6 +58,7 @@ export function newWorkspace(
 /** The API that administration is: it protects itself like any other. */
 function builtInApi(workspaceId: string, nowMs: number): ApiRecord {
   return {
+    ...API_DEFAULTS,
     id: builtInApiId(workspaceId),
     workspaceId,
     revision: 1,
@@ -66,20 +67,6 @@ function builtInApi(workspaceId: string, nowMs: number): ApiRecord {
     name: BUILT_IN_API_NAME,
     audience: 'urn:credence:administration',
     scopes: ADMIN_SCOPES,
-    routes: [],
-    accepts: KINDS.map(({ kind }) => kind),
-    upstream: null,
-    host: null,
-    basePath: '/',
-    stripBasePath: false,
-    corsOrigins: [],
-    requiresTls: false,
-    maxLifetimeSeconds: null,
-    keyPrefix: null,
-    queryParameter: null,
-    credentialHeader: null,
-    limits: [],
-    metadata: {},
     builtIn: true,
   }
 }

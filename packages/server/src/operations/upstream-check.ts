@@ -1,11 +1,11 @@
-import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import { parseIp } from '@credence/core'
 import type { Context } from '../context.ts'
 import {
   addressProblem,
   guardedLookup,
+  localAddresses,
+  resolveAll,
   type UpstreamRules,
   upstreamProblem,
   upstreamTarget,
@@ -15,20 +15,13 @@ type Host = Pick<Context, 'config' | 'listeners'>
 
 const PROBE_MS = 500
 
-async function resolve(hostname: string): Promise<string[]> {
-  const addresses = await lookup(hostname, { all: true })
-  return addresses.map(({ address }) => address)
-}
-
 function rulesOf({ config, listeners }: Host): UpstreamRules {
-  const localAddresses = () =>
-    Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))
   return { allow: config.upstreamAllow, listeners, localAddresses }
 }
 
 /** Why the gateway must not forward to an upstream, or null. */
 export function upstreamRefusal(host: Host, upstream: string): Promise<string | null> {
-  return upstreamProblem(upstream, { ...rulesOf(host), resolve })
+  return upstreamProblem(upstream, { ...rulesOf(host), resolve: resolveAll })
 }
 
 /**
@@ -43,7 +36,7 @@ export function answersAt(host: Host, upstream: string): Promise<boolean> {
   const literal = parseIp(hostname)
   if (literal !== null && addressProblem(literal, port, rules) !== null) return Promise.resolve(false)
   return new Promise((settle) => {
-    const socket = connect({ host: hostname, port, lookup: guardedLookup(port, resolve, rules) })
+    const socket = connect({ host: hostname, port, lookup: guardedLookup(port, resolveAll, rules) })
     const finish = (answers: boolean) => {
       socket.destroy()
       settle(answers)

@@ -10,6 +10,7 @@ import {
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { newId } from '../ids.ts'
+import { API_DEFAULTS } from '../operations/api-fields.ts'
 import type { Put } from '../store/port.ts'
 
 export interface ProtectedApi {
@@ -114,24 +115,12 @@ function apiRecord(
 ): ApiRecord {
   const name = given.name ?? 'orders'
   return {
+    ...API_DEFAULTS,
     name,
     audience: `https://${name}.example`,
     scopes: ['orders:read', 'orders:write'],
     // Any valid credential of the API, for everything.
     routes: [{ method: '*', path: '/**', scopes: null, public: false, accepts: null, cost: 1 }],
-    accepts: ['api_key'],
-    upstream: null,
-    host: null,
-    basePath: '/',
-    stripBasePath: false,
-    corsOrigins: [],
-    requiresTls: false,
-    maxLifetimeSeconds: null,
-    keyPrefix: null,
-    queryParameter: null,
-    credentialHeader: null,
-    limits: [],
-    metadata: {},
     builtIn: false,
     ...given,
   }
