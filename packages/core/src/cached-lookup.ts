@@ -101,7 +101,10 @@ export class CachedLookup {
 
   #remember(id: string): void {
     if (this.#seenCredentialIds.length < DECOYS) this.#seenCredentialIds.push(id)
-    else this.#seenCredentialIds[placeOf(id, DECOYS)] = id
+    else {
+      const place = placeOf(id, DECOYS)
+      if (this.#seenCredentialIds[place] !== id) this.#seenCredentialIds[place] = id
+    }
   }
 
   /**
