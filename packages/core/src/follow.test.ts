@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CachedLookup } from './cached-lookup.ts'
-import { type FeedReader, Follower } from './follow.ts'
+import { type FollowedChange, Follower } from './follow.ts'
 import { aRole } from './testing/records.ts'
-
-type Change = Awaited<ReturnType<FeedReader['changesSince']>>[number]
 
 function setUp(leaseMs = 1000) {
   const time = { monotonic: 0, wall: 1_000_000 }
-  const changes: Change[] = []
+  let changes: FollowedChange[] = []
+  let head = 0
   const feed = {
     broken: false,
     /** Called while a poll is under way, after it was sent. */
@@ -16,17 +15,36 @@ function setUp(leaseMs = 1000) {
     changesSince: async (position: number, limit: number) => {
       feed.during()
       if (feed.broken) throw new Error('link down')
-      return changes.filter((change) => change.position > position).slice(0, limit)
+      return { head, changes: changes.filter((change) => change.position > position).slice(0, limit) }
     },
+  }
+  /** A change is committed at the next position. */
+  const change = (id = 'r') => {
+    head += 1
+    changes.push({ position: head, touched: [{ table: 'role', id }] })
+  }
+  const forgetAll = () => {
+    changes = []
+  }
+  /** The store is restored from a backup made at a position. */
+  const goBackTo = (position: number) => {
+    head = position
+    changes = changes.filter((one) => one.position <= position)
   }
   const faults: unknown[] = []
   const touched: string[] = []
+  const moved: number[] = []
+  let missed = 0
   const follower: Follower = new Follower(0, {
     feed,
     lookup: () => lookup,
     onTouched: (table, id) => {
       touched.push(`${table}/${id}`)
     },
+    onMissed: () => {
+      missed += 1
+    },
+    onMoved: (position) => moved.push(position),
     onFault: (error) => faults.push(error),
     leaseMs,
     monotonic: () => time.monotonic,
@@ -37,10 +55,12 @@ function setUp(leaseMs = 1000) {
     time.monotonic += ms
     time.wall += ms
   }
-  return { time, changes, feed, faults, touched, follower, lookup, pass }
+  const count = () => missed
+  return {
+    ...{ time, change, forgetAll, goBackTo, feed, faults, touched, moved, missed: count },
+    ...{ follower, lookup, pass },
+  }
 }
-
-const changeOf = (position: number, id = 'r'): Change => ({ position, touched: [{ table: 'role', id }] })
 
 describe('the follower', () => {
   it('holds no lease before the feed was ever asked', () => {
@@ -48,11 +68,11 @@ describe('the follower', () => {
   })
 
   it('drops from the cache what changed, and only that', async () => {
-    const { follower, lookup, changes } = setUp()
+    const { follower, lookup, change } = setUp()
     await follower.poll()
     await lookup.get('role', 'r')
     await lookup.get('role', 'other')
-    changes.push(changeOf(1))
+    change()
     await follower.poll()
     assert.equal(lookup.peek('role', 'r'), undefined)
     assert.ok(lookup.peek('role', 'other'))
@@ -60,11 +80,66 @@ describe('the follower', () => {
   })
 
   it('reads on until it has caught up', async () => {
-    const { follower, changes, touched } = setUp()
-    for (let position = 1; position <= 1234; position++) changes.push(changeOf(position, `r${position}`))
+    const { follower, change, touched, moved } = setUp()
+    for (let position = 1; position <= 1234; position++) change(`r${position}`)
     await follower.poll()
     assert.equal(follower.position, 1234)
+    assert.deepEqual(moved, [1234])
     assert.equal(new Set(touched).size, 1234)
+  })
+
+  it('drops everything where it was away for longer than changes are kept', async () => {
+    for (const kept of [0, 3]) {
+      const { follower, lookup, change, forgetAll, missed, moved } = setUp()
+      change()
+      await follower.poll()
+      await lookup.get('role', 'other')
+      for (let i = 0; i < 5; i++) change()
+      forgetAll()
+      for (let i = 0; i < kept; i++) change()
+      await follower.poll()
+      assert.equal(lookup.size, 0)
+      assert.equal(missed(), 1)
+      assert.deepEqual(moved, [1, 6 + kept])
+      change()
+      await follower.poll()
+      assert.equal(missed(), 1, 'from there on it follows as before')
+    }
+  })
+
+  it('drops everything where the store went back, as after a restore', async () => {
+    const { follower, lookup, change, goBackTo, missed } = setUp()
+    for (let i = 0; i < 5; i++) change()
+    await follower.poll()
+    await lookup.get('role', 'other')
+    goBackTo(3)
+    await follower.poll()
+    assert.equal(lookup.size, 0)
+    assert.deepEqual([follower.position, missed()], [3, 1])
+    assert.ok(follower.holds())
+  })
+
+  it('is not confirmed by a poll that could not make good what was missed', async () => {
+    const time = { ms: 0 }
+    let works = false
+    const follower = new Follower(0, {
+      feed: { changesSince: async () => ({ head: 9, changes: [] }) },
+      lookup: () => new CachedLookup({ read: async () => undefined }, follower, 10),
+      onTouched: () => {},
+      onMissed: () => {
+        if (!works) throw new Error('the store is gone')
+      },
+      onMoved: () => {},
+      onFault: () => {},
+      leaseMs: 1000,
+      monotonic: () => time.ms,
+      wall: () => time.ms,
+    })
+    await follower.poll()
+    assert.deepEqual([follower.holds(), follower.position], [false, 0])
+    works = true
+    await follower.poll()
+    assert.deepEqual([follower.holds(), follower.position], [true, 9])
   })
 
   it('counts the lease from when the poll was sent, not from when it was answered', async () => {
@@ -115,9 +190,10 @@ describe('the follower', () => {
   })
 
   it('gives a caller during a poll one that was sent afterwards, so that its own write is seen', async () => {
-    const { follower, changes } = setUp()
+    const { follower, change } = setUp()
     const first = follower.poll()
-    changes.push(changeOf(1), changeOf(2))
+    change()
+    change()
     await Promise.all([first, follower.reach(2)])
     assert.equal(follower.position, 2)
   })

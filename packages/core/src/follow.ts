@@ -1,12 +1,18 @@
 import type { CachedLookup, Lease } from './cached-lookup.ts'
 import type { TableName } from './records.ts'
 
-/** The feed as a follower needs it. */
+/** An entry of the feed as a follower needs it. */
+export interface FollowedChange {
+  readonly position: number
+  readonly touched: readonly { readonly table: TableName; readonly id: string }[]
+}
+
+/** The feed as a follower needs it: positions without gaps, and the newest one (`head`) beside what is new. */
 export interface FeedReader {
   changesSince(
     position: number,
     limit: number,
-  ): Promise<readonly { position: number; touched: readonly { table: TableName; id: string }[] }[]>
+  ): Promise<{ readonly head: number; readonly changes: readonly FollowedChange[] }>
 }
 
 export interface FollowerOptions {
@@ -14,7 +20,11 @@ export interface FollowerOptions {
   readonly lookup: () => CachedLookup
   /** Called after the cache has forgotten what changed. */
   readonly onTouched: (table: TableName, id: string) => void | Promise<void>
-  /** Called when a poll fails, and with null when polls work again. */
+  /** Called after the cache has forgotten everything: changes were missed. Throws what ends the poll. */
+  readonly onMissed: () => void | Promise<void>
+  /** Called with the new position when a poll has moved it: this node acts on everything up to there. */
+  readonly onMoved: (position: number) => void
+  /** Called when a poll fails, and with null when one works. */
   readonly onFault: (error: unknown) => void
   /** How long a confirmation by the feed lets the cache answer. Milliseconds. */
   readonly leaseMs: number
@@ -82,21 +92,12 @@ export class Follower implements Lease {
   }
 
   async #pollOnce(): Promise<void> {
-    const { feed, lookup, onTouched, onFault, monotonic, wall } = this.#options
+    const { onFault, monotonic, wall } = this.#options
     const sentMonotonicMs = monotonic()
     const sentWallMs = wall()
+    const before = this.#position
     try {
-      for (;;) {
-        const changes = await feed.changesSince(this.#position, PAGE)
-        for (const change of changes) {
-          for (const { table, id } of change.touched) {
-            lookup().invalidate(table, id)
-            await onTouched(table, id)
-          }
-          this.#position = change.position
-        }
-        if (changes.length < PAGE) break
-      }
+      while (!(await this.#followPage()));
     } catch (error) {
       onFault(error)
       return
@@ -104,6 +105,29 @@ export class Follower implements Lease {
     this.#confirmedMonotonicMs = sentMonotonicMs
     this.#confirmedWallMs = sentWallMs
     onFault(null)
+    if (this.#position !== before) this.#options.onMoved(this.#position)
+  }
+
+  /** Whether it has caught up. */
+  async #followPage(): Promise<boolean> {
+    const { feed, lookup, onTouched, onMissed } = this.#options
+    const { head, changes } = await feed.changesSince(this.#position, PAGE)
+    const next = changes[0]?.position ?? head + 1
+    // Away for longer than changes are kept; or the store itself went back: it was restored from a backup.
+    if (next !== this.#position + 1 || head < this.#position) {
+      lookup().clear()
+      await onMissed()
+      this.#position = head
+      return true
+    }
+    for (const change of changes) {
+      for (const { table, id } of change.touched) {
+        lookup().invalidate(table, id)
+        await onTouched(table, id)
+      }
+      this.#position = change.position
+    }
+    return this.#position >= head
   }
 
   /** Resolves once this node has seen the change at `position`, or the feed cannot be read. */

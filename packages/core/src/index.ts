@@ -11,7 +11,7 @@ export {
   readBareKey,
 } from './extract.ts'
 export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
-export { type FeedReader, Follower, type FollowerOptions } from './follow.ts'
+export { type FeedReader, type FollowedChange, Follower, type FollowerOptions } from './follow.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {
   clientIp,

@@ -49,6 +49,8 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     onTouched: async (table, id) => {
       if (table === 'api') await directory.refresh(id)
     },
+    onMissed: () => directory.load(),
+    onMoved: () => {},
     onFault: (error) => {
       if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
       if (error === null && !feedWorks) log.info('the feed can be read again')

@@ -2,12 +2,15 @@ import type { Records, TableName } from '@credence/core'
 import { auditHash, canonicalJson, FIRST_AUDIT_HASH } from './audit-chain.ts'
 import { type CreditState, takeCredits } from './credits.ts'
 import { givenFilters } from './list-query.ts'
+import { LocalMembers } from './local-members.ts'
 import { matches } from './memory-filters.ts'
 import {
   type AuditRow,
   type Change,
   type CommitResult,
   type CreditResult,
+  type FeedListener,
+  type FeedPage,
   type IdempotencyEntry,
   type ListQuery,
   type NamedTable,
@@ -15,6 +18,7 @@ import {
   type Put,
   type RowAt,
   type SchemaState,
+  type SignOfLife,
   type Store,
   StoreFault,
   type Write,
@@ -26,8 +30,8 @@ type AnyRecord = Records[TableName]
 type Rows = { readonly [T in TableName]: Map<string, Records[T]> }
 
 /** A store for tests, with the semantics of the others and no durability. */
-export function openMemoryStore(): Store {
-  return new MemoryStore()
+export function openMemoryStore(clock: () => number = Date.now): Store {
+  return new MemoryStore(clock)
 }
 
 class MemoryStore implements Store {
@@ -39,12 +43,18 @@ class MemoryStore implements Store {
     principal: new Map(),
     credential: new Map(),
   }
-  readonly #changes: Change[] = []
+  #changes: Change[] = []
+  #position = 0
+  readonly #members: LocalMembers
   readonly #audit: AuditRow[] = []
   readonly #idempotency = new Map<string, IdempotencyEntry>()
   readonly #settings = new Map<string, string>()
   readonly #credits = new Map<string, CreditState>()
   #closed = false
+
+  constructor(clock: () => number) {
+    this.#members = new LocalMembers(clock)
+  }
 
   async read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
     this.#open()
@@ -81,7 +91,9 @@ class MemoryStore implements Store {
     this.#open()
     const undo: (() => void)[] = []
     try {
-      return { ok: true, position: this.#apply(structuredClone(write), undo) }
+      const position = this.#apply(structuredClone(write), undo)
+      this.#members.committed(position)
+      return { ok: true, position }
     } catch (error) {
       for (const step of undo.reverse()) step()
       if (error instanceof WriteConflict) return { ok: false, conflict: error.conflict }
@@ -89,14 +101,51 @@ class MemoryStore implements Store {
     }
   }
 
-  async changesSince(position: number, limit: number): Promise<readonly Change[]> {
+  async changesSince(position: number, limit: number): Promise<FeedPage> {
     this.#open()
-    return this.#changes.slice(position, position + limit)
+    const changes = this.#changes.filter((change) => change.position > position).slice(0, limit)
+    return { head: this.#position, changes }
   }
 
   async position(): Promise<number> {
     this.#open()
-    return this.#changes.length
+    return this.#position
+  }
+
+  async forgetChangesBefore(ms: number): Promise<void> {
+    this.#open()
+    this.#changes = this.#changes.filter(({ atMs }) => atMs >= ms)
+  }
+
+  async listen(listener: FeedListener): Promise<() => Promise<void>> {
+    this.#open()
+    return this.#members.listen(listener)
+  }
+
+  async announce(memberId: string, position: number): Promise<void> {
+    this.#open()
+    return this.#members.announce(memberId, position)
+  }
+
+  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
+    this.#open()
+    return this.#members.beat(sign, withinMs)
+  }
+
+  async leave(memberId: string): Promise<void> {
+    this.#open()
+    return this.#members.leave(memberId)
+  }
+
+  /** Nobody else can share it. */
+  async lead(): Promise<boolean> {
+    this.#open()
+    return true
+  }
+
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#open()
+    return this.#members.inTurn(work)
   }
 
   async listAudit(
@@ -213,12 +262,13 @@ class MemoryStore implements Store {
 
   #append(write: Write): number {
     const { workspaceId, audit } = write
-    const position = this.#changes.length + 1
+    const position = this.#position + 1
     const detail = JSON.parse(canonicalJson(audit.detail)) as AuditRow['detail']
     const entry = { ...audit, detail, position, workspaceId }
     const hash = auditHash(this.#audit.at(-1)?.hash ?? FIRST_AUDIT_HASH, entry)
     this.#audit.push(deepFreeze({ ...entry, hash }))
     this.#changes.push(deepFreeze({ position, workspaceId, atMs: audit.atMs, touched: touchedBy(write) }))
+    this.#position = position
     return position
   }
 }

@@ -32,10 +32,38 @@ export interface Store {
    */
   commit(write: Write): Promise<CommitResult>
 
-  /** Changes with a position greater than `position`, in order, at most `limit`. None is ever skipped. */
-  changesSince(position: number, limit: number): Promise<readonly Change[]>
+  /**
+   * Changes with a position greater than `position`, in order, at most `limit`, and the newest position, both as
+   * they were at one moment. Positions have no gaps and become visible in their order, so none is ever skipped;
+   * whoever does not get the one that follows its own was away for longer than changes are kept.
+   */
+  changesSince(position: number, limit: number): Promise<FeedPage>
   /** The position of the newest committed change; 0 in a new store. */
   position(): Promise<number>
+  /** Forgets changes made before a moment. Positions, and the audit trail, stay. Leader-only housekeeping. */
+  forgetChangesBefore(ms: number): Promise<void>
+
+  /**
+   * Tells, soon after, of commits and of how far others have followed, by whatever process of the installation.
+   * It may miss some: whoever listens polls too. @returns what ends it
+   */
+  listen(listener: FeedListener): Promise<() => Promise<void>>
+  /** Tells the listeners everywhere that a process acts on every change up to `position`. Best effort. */
+  announce(memberId: string, position: number): Promise<void>
+  /**
+   * Notes a sign of life, and gives the newest one of every process that gave one within `withinMs`, by the store's
+   * own clock, this one's included.
+   */
+  beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]>
+  /** Takes a process off the list that `beat` gives: it ends. */
+  leave(memberId: string): Promise<void>
+  /**
+   * Whether this process does the work that only one may do: at most one of all that share the store is told so. It
+   * stays the leader until it closes the store or loses it; asked again from time to time, another takes over then.
+   */
+  lead(): Promise<boolean>
+  /** Runs `work` while no other process of the installation runs any: the first start. */
+  alone<T>(work: () => Promise<T>): Promise<T>
 
   /** Audit entries of a workspace, newest first. */
   listAudit(
@@ -163,6 +191,38 @@ export type Conflict =
   | { readonly type: 'in_use'; readonly table: TableName; readonly id: string }
   | { readonly type: 'idempotency' }
   | { readonly type: 'setting'; readonly name: string }
+
+export interface FeedPage {
+  /** Position of the newest committed change; 0 in a new store. */
+  readonly head: number
+  readonly changes: readonly Change[]
+}
+
+/** Neither call may throw, and both return at once. */
+export interface FeedListener {
+  /** A write was committed; its position, where it is known. */
+  committed(position: number | null): void
+  /** A process acts on every change up to `position`. */
+  reached(memberId: string, position: number): void
+}
+
+/** What a process of the installation says of itself. */
+export interface SignOfLife {
+  /** Drawn anew at every start. */
+  readonly memberId: string
+  /** The machine or container, as its operator knows it. */
+  readonly node: string
+  /** Its number among the workers of its node, from 1; 0: the node is this one process. */
+  readonly worker: number
+  /** The release it runs. */
+  readonly version: string
+  readonly startedAtMs: number
+  /** The newest change that it acts on. */
+  readonly position: number
+  /** Milliseconds since the feed was last confirmed to it; null: never yet. */
+  readonly feedLagMs: number | null
+  readonly isLeader: boolean
+}
 
 /** An entry of the feed: what changed, at which position. */
 export interface Change {

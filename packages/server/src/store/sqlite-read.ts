@@ -1,6 +1,15 @@
 import type { Records, TableName } from '@credence/core'
 import { listStatement } from './list-query.ts'
-import type { AuditRow, Change, IdempotencyEntry, ListQuery, NamedTable, Page, SchemaState } from './port.ts'
+import type {
+  AuditRow,
+  Change,
+  FeedPage,
+  IdempotencyEntry,
+  ListQuery,
+  NamedTable,
+  Page,
+  SchemaState,
+} from './port.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { STATEMENTS, toRecord } from './tables.ts'
 
@@ -70,17 +79,26 @@ function toAuditRow(row: Record<string, unknown>): AuditRow {
   }
 }
 
-export function readChanges(connection: SqliteConnection, position: number, limit: number): Change[] {
+export function readChanges(connection: SqliteConnection, position: number, limit: number): FeedPage {
+  // Most polls find nothing new, and the head alone says so. One statement, so one snapshot.
   const rows = connection.all(
-    'SELECT position, workspace_id, at_ms, touched FROM changes WHERE position > ? ORDER BY position LIMIT ?',
+    'SELECT feed.position AS head, c.* FROM feed LEFT JOIN (SELECT position, workspace_id, at_ms, touched ' +
+      'FROM changes WHERE position > ? ORDER BY position LIMIT ?) c ON true WHERE feed.id = 1 ORDER BY c.position',
     ...[position, limit],
   )
-  return rows.map((row) => ({
+  return {
+    head: Number(rows[0]?.head ?? 0),
+    changes: rows.filter((row) => row.position !== null).map(toChange),
+  }
+}
+
+function toChange(row: Record<string, unknown>): Change {
+  return {
     position: Number(row.position),
     workspaceId: String(row.workspace_id),
     atMs: Number(row.at_ms),
     touched: JSON.parse(String(row.touched)) as Change['touched'],
-  }))
+  }
 }
 
 export function readPosition(connection: SqliteConnection): number {

@@ -179,7 +179,12 @@ export function applySpend(
   return result
 }
 
-/** See Store.forgetIdempotencyBefore. */
-export function forgetIdempotency(connection: SqliteConnection, beforeMs: number): void {
-  connection.run('DELETE FROM idempotency WHERE created_at_ms < ?', beforeMs)
+/** See Store.forgetIdempotencyBefore and Store.forgetChangesBefore. */
+export function forgetBefore(
+  connection: SqliteConnection,
+  what: 'idempotency' | 'changes',
+  beforeMs: number,
+): void {
+  const column = what === 'changes' ? 'at_ms' : 'created_at_ms'
+  connection.run(`DELETE FROM ${what} WHERE ${column} < ?`, beforeMs)
 }

@@ -2,14 +2,14 @@
 import { workerData } from 'node:worker_threads'
 import type { Store, Write } from './port.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import { applySpend, applyWrite, forgetIdempotency } from './sqlite-write.ts'
+import { applySpend, applyWrite, forgetBefore } from './sqlite-write.ts'
 import { messageOf, type Outcome, outcomeOf, serveThread } from './thread-service.ts'
 import { WriteConflict } from './write-order.ts'
 
 export type WriterRequest =
   | { readonly type: 'commit'; readonly write: Write }
   | { readonly type: 'spend'; readonly args: Parameters<Store['spendCredits']> }
-  | { readonly type: 'forget'; readonly beforeMs: number }
+  | { readonly type: 'forget'; readonly what: 'idempotency' | 'changes'; readonly beforeMs: number }
 
 const connection = new SqliteConnection({ path: String(workerData), synchronous: 'FULL', readOnly: false })
 serveThread(
@@ -59,6 +59,6 @@ function carryOut(request: WriterRequest): unknown {
     case 'spend':
       return applySpend(connection, ...request.args)
     case 'forget':
-      return forgetIdempotency(connection, request.beforeMs)
+      return forgetBefore(connection, request.what, request.beforeMs)
   }
 }

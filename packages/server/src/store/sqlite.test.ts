@@ -7,14 +7,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { type Store, StoreFault } from './port.ts'
 import { openSqliteStore } from './sqlite.ts'
-import { durableStoreContract, storeContract } from './testing/contract.ts'
+import { durableStoreContract, sharedStoreContract, storeContract } from './testing/contract.ts'
 import { aCredential, aPrincipal, aWrite, commitPuts, put, seed } from './testing/contract-records.ts'
 import { temporaryFolder } from './testing/sqlite-fixture.ts'
 
-const CLOCK = () => 1_000
-
 async function openAt(folder: string): Promise<Store> {
-  return openSqliteStore({ path: join(folder, 'credence.db'), migrate: 'auto', clock: CLOCK })
+  return openSqliteStore({ path: join(folder, 'credence.db'), migrate: 'auto', clock: Date.now })
 }
 
 async function openNew() {
@@ -24,11 +22,12 @@ async function openNew() {
     await store.close()
     return openAt(folder)
   }
-  return { store, reopen }
+  return { store, reopen, another: () => openAt(folder) }
 }
 
 storeContract('sqlite', openNew)
 durableStoreContract('sqlite', openNew)
+sharedStoreContract('sqlite', openNew)
 
 test('the file and its journal are readable by their owner only, in a folder of the same kind', async (t) => {
   const folder = join(await temporaryFolder(), 'data')
@@ -48,7 +47,9 @@ test('what another process writes to the same file shows in the feed and in read
   await seed(mine)
   const position = await commitPuts(other, put('credential', aCredential('crd1')))
   assert.equal(position, 2)
-  assert.deepEqual((await mine.changesSince(1, 10))[0]?.touched, [{ table: 'credential', id: 'crd1' }])
+  assert.deepEqual((await mine.changesSince(1, 10)).changes[0]?.touched, [
+    { table: 'credential', id: 'crd1' },
+  ])
   assert.deepEqual(await mine.read('credential', 'crd1'), aCredential('crd1'))
   assert.equal(await commitPuts(mine, put('credential', aCredential('crd2'))), 3)
 })
@@ -188,7 +189,7 @@ test('a full disk is a fault, and what was acknowledged before is there', { time
 /** Nothing is half there: one change and one audit entry for each position, and the store goes on. */
 async function intact(store: Store): Promise<void> {
   const position = await store.position()
-  const changes = await store.changesSince(0, 1e6)
+  const { changes } = await store.changesSince(0, 1e6)
   assert.deepEqual(
     changes.map((change) => change.position),
     Array.from({ length: position }, (_, i) => i + 1),

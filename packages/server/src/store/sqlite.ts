@@ -1,23 +1,28 @@
 import { resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import type { Records, TableName } from '@credence/core'
 import { givenFilters } from './list-query.ts'
+import { LocalMembers } from './local-members.ts'
 import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
 import {
   type AuditRow,
-  type Change,
   type CommitResult,
   type CreditResult,
+  type FeedListener,
+  type FeedPage,
   type IdempotencyEntry,
   type ListQuery,
   type NamedTable,
   type Page,
   type SchemaState,
+  type SignOfLife,
   type Store,
   StoreFault,
   type Write,
 } from './port.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting, prepareSqliteFile } from './sqlite-file.ts'
+import { SqliteLock } from './sqlite-lock.ts'
 import {
   readChanges,
   readIdempotency,
@@ -41,12 +46,15 @@ export interface SqliteStoreSettings {
 const MAX_PENDING_WRITES = 4096
 const MAX_PENDING_LISTS = 256
 const READER_IDLE_MS = 60_000
+/** A first start takes milliseconds; whoever needs longer is stuck. */
+const START_WAIT_MS = 10_000
+const START_RETRY_MS = 20
 
 /** Opens the file, makes it where there is none, and migrates it. @throws StoreFault */
 export async function openSqliteStore(settings: SqliteStoreSettings): Promise<Store> {
   const path = resolve(settings.path)
   prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
-  return new SqliteStore(path)
+  return new SqliteStore(path, settings.clock)
 }
 
 /**
@@ -58,9 +66,15 @@ class SqliteStore implements Store {
   readonly #connection: SqliteConnection
   readonly #writer: SqliteThread
   readonly #reader: SqliteThread
+  readonly #members: LocalMembers
+  readonly #leader: SqliteLock
+  readonly #start: SqliteLock
   #closing: Promise<void> | undefined
 
-  constructor(path: string) {
+  constructor(path: string, clock: () => number) {
+    this.#members = new LocalMembers(clock)
+    this.#leader = new SqliteLock(`${path}-leader-lock`)
+    this.#start = new SqliteLock(`${path}-start-lock`)
     this.#connection = faulting(() => new SqliteConnection({ path, synchronous: 'FULL', readOnly: true }))
     this.#writer = new SqliteThread({
       task: 'writes the database',
@@ -105,7 +119,9 @@ class SqliteStore implements Store {
   }
 
   async commit(write: Write): Promise<CommitResult> {
-    return (await this.#write({ type: 'commit', write })) as CommitResult
+    const result = (await this.#write({ type: 'commit', write })) as CommitResult
+    if (result.ok) this.#members.committed(result.position)
+    return result
   }
 
   async spendCredits(...args: Parameters<Store['spendCredits']>): Promise<CreditResult> {
@@ -113,10 +129,14 @@ class SqliteStore implements Store {
   }
 
   async forgetIdempotencyBefore(ms: number): Promise<void> {
-    await this.#write({ type: 'forget', beforeMs: ms })
+    await this.#write({ type: 'forget', what: 'idempotency', beforeMs: ms })
   }
 
-  async changesSince(position: number, limit: number): Promise<readonly Change[]> {
+  async forgetChangesBefore(ms: number): Promise<void> {
+    await this.#write({ type: 'forget', what: 'changes', beforeMs: ms })
+  }
+
+  async changesSince(position: number, limit: number): Promise<FeedPage> {
     return this.#now((connection) => readChanges(connection, position, limit))
   }
 
@@ -136,6 +156,41 @@ class SqliteStore implements Store {
     return this.#now(readSchema)
   }
 
+  async listen(listener: FeedListener): Promise<() => Promise<void>> {
+    return this.#members.listen(listener)
+  }
+
+  async announce(memberId: string, position: number): Promise<void> {
+    return this.#members.announce(memberId, position)
+  }
+
+  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
+    return this.#members.beat(sign, withinMs)
+  }
+
+  async leave(memberId: string): Promise<void> {
+    return this.#members.leave(memberId)
+  }
+
+  async lead(): Promise<boolean> {
+    return this.#now(() => this.#leader.take())
+  }
+
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#members.inTurn(async () => {
+      const endMs = performance.now() + START_WAIT_MS
+      while (!this.#now(() => this.#start.take())) {
+        if (performance.now() > endMs) throw new StoreFault('Another process is making the first start')
+        await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS))
+      }
+      try {
+        return await work()
+      } finally {
+        this.#start.release()
+      }
+    })
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -145,6 +200,7 @@ class SqliteStore implements Store {
     // The writer last: its connection then folds the journal into the file, which only the last one can.
     await this.#reader.close()
     this.#connection.close()
+    this.#leader.release()
     await this.#writer.close()
   }
 

@@ -22,7 +22,7 @@ export const FEED_CHECKS: readonly Check[] = [
         last = finished
         let page: readonly Change[]
         do {
-          page = await store.changesSince(seen.at(-1)?.position ?? start, 7)
+          page = (await store.changesSince(seen.at(-1)?.position ?? start, 7)).changes
           seen.push(...page)
         } while (page.length > 0)
         await new Promise((resolve) => setImmediate(resolve))
@@ -46,7 +46,8 @@ export const FEED_CHECKS: readonly Check[] = [
         const position = await commitPuts(store, put('principal', aPrincipal(`prn_n${i}`)))
         assert.equal((await store.read('principal', `prn_n${i}`))?.name, `prn_n${i}`)
         assert.equal(await store.position(), position)
-        assert.equal((await store.changesSince(position - 1, 10))[0]?.position, position)
+        const { head, changes } = await store.changesSince(position - 1, 10)
+        assert.deepEqual([head, changes[0]?.position], [position, position])
       }
     },
   },
@@ -60,9 +61,36 @@ export const FEED_CHECKS: readonly Check[] = [
         await store.commit(aWrite({ puts, deletes, audit: anAudit({ atMs: 4_000 }) })),
       )
       const touched = ['api/api_1', 'principal/prn_1', 'principal/prn_2']
-      const [change] = await store.changesSince(position - 1, 1)
+      const [change] = (await store.changesSince(position - 1, 1)).changes
       assert.deepEqual(change?.touched.map(({ table, id }) => `${table}/${id}`).toSorted(), touched)
       assert.deepEqual([change?.position, change?.workspaceId, change?.atMs], [position, 'ws_1', 4_000])
+    },
+  },
+  {
+    name: 'a page of the feed tells the newest position too, beyond its own end and where it is empty',
+    async run(store) {
+      assert.deepEqual(await store.changesSince(0, 5), { head: 0, changes: [] })
+      await seed(store)
+      for (let i = 0; i < 6; i++) await store.commit(aWrite())
+      const page = await store.changesSince(2, 3)
+      assert.deepEqual([page.head, page.changes.map(({ position }) => position)], [7, [3, 4, 5]])
+      assert.deepEqual(await store.changesSince(7, 3), { head: 7, changes: [] })
+      assert.deepEqual(await store.changesSince(9, 3), { head: 7, changes: [] })
+    },
+  },
+  {
+    name: 'old changes are forgotten, and neither positions nor the trail with them',
+    async run(store) {
+      await seed(store)
+      const at = (atMs: number) => store.commit(aWrite({ audit: anAudit({ atMs }) }))
+      for (const atMs of [5_000, 6_000, 7_000]) await at(atMs)
+      await store.forgetChangesBefore(7_000)
+      const { head, changes } = await store.changesSince(0, 10)
+      assert.deepEqual([head, changes.map(({ position }) => position)], [4, [4]])
+      await store.forgetChangesBefore(8_000)
+      assert.deepEqual(await store.changesSince(0, 10), { head: 4, changes: [] })
+      assert.equal(positionOf(await at(9_000)), 5)
+      assert.equal((await wholeTrail(store)).length, 5)
     },
   },
   {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { openMemoryStore } from '../memory.ts'
 import type { Put, Store, Write } from '../port.ts'
 import { checkDurable, STORE_CHECKS } from './contract.ts'
+import { checkShared } from './contract-members.ts'
 
 /** A memory store with some methods replaced. */
 function broken(replace: (store: Store) => Partial<Store>): Store {
@@ -62,9 +63,53 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     make: () =>
       broken((store) => ({
         async changesSince(position, limit) {
-          return (await store.changesSince(position, limit)).filter((change) => change.position % 13 !== 0)
+          const { head, changes } = await store.changesSince(position, limit)
+          return { head, changes: changes.filter((change) => change.position % 13 !== 0) }
         },
       })),
+  },
+  {
+    fault: 'says that a follower has caught up where it has not',
+    noticedBy: /tells the newest position too/,
+    make: () =>
+      broken((store) => ({
+        async changesSince(position, limit) {
+          const { changes } = await store.changesSince(position, limit)
+          return { head: changes.at(-1)?.position ?? position, changes }
+        },
+      })),
+  },
+  {
+    fault: 'lets positions begin anew when changes are forgotten',
+    noticedBy: /old changes are forgotten/,
+    make: () =>
+      broken((store) => ({
+        async changesSince(position, limit) {
+          const { changes } = await store.changesSince(position, limit)
+          return { head: changes.at(-1)?.position ?? 0, changes }
+        },
+      })),
+  },
+  {
+    fault: 'goes on telling those who have stopped listening',
+    noticedBy: /who listens hears/,
+    make: () =>
+      broken((store) => ({
+        async listen(listener) {
+          await store.listen(listener)
+          return async () => {}
+        },
+      })),
+  },
+  {
+    fault: 'lists a process that left',
+    noticedBy: /signs of life/,
+    make: () => broken(() => ({ leave: async () => {} })),
+  },
+  {
+    fault: 'lets two first starts run at once',
+    noticedBy: /ask to be alone/,
+    make: () => broken(() => ({ alone: (work) => work() })),
   },
   {
     fault: 'breaks ties between rows of one moment wrongly',
@@ -147,4 +192,8 @@ for (const { fault, noticedBy, make } of CONTROLS) {
 test('the contract notices a store that keeps nothing', async () => {
   const forgetful = { store: openMemoryStore(), reopen: async () => openMemoryStore() }
   await assert.rejects(checkDurable(forgetful), assert.AssertionError)
+})
+
+test('the contract notices two processes that do not share what they should', async () => {
+  await assert.rejects(checkShared(openMemoryStore(), openMemoryStore()), assert.AssertionError)
 })

@@ -8,6 +8,7 @@ import type { Check } from './contract-check.ts'
 import { CREDIT_CHECKS } from './contract-credits.ts'
 import { FEED_CHECKS, wholeTrail } from './contract-feed.ts'
 import { LIST_CHECKS } from './contract-lists.ts'
+import { checkShared, MEMBER_CHECKS } from './contract-members.ts'
 import {
   aCredential,
   anApi,
@@ -26,6 +27,8 @@ import { WRITE_CHECKS } from './contract-writes.ts'
 export interface OpenedStore {
   readonly store: Store
   readonly reopen?: () => Promise<Store>
+  /** Opens what `store` keeps a second time, beside it, as another process does. */
+  readonly another?: () => Promise<Store>
 }
 
 const RECORD_CHECKS: readonly Check[] = [
@@ -107,6 +110,7 @@ export const STORE_CHECKS: readonly Check[] = [
   ...LIST_CHECKS,
   ...FEED_CHECKS,
   ...CREDIT_CHECKS,
+  ...MEMBER_CHECKS,
 ]
 
 /** What must hold of a store that keeps what it acknowledged. It throws when one does not. */
@@ -162,6 +166,20 @@ export function durableStoreContract(name: string, open: () => Promise<OpenedSto
       await checkDurable(opened)
     } finally {
       await opened.store.close()
+    }
+  })
+}
+
+/** Registers what must hold between two processes that share a store. */
+export function sharedStoreContract(name: string, open: () => Promise<OpenedStore>): void {
+  test(`store contract: ${name}: one of those that share it leads, and the first start is one's alone`, async () => {
+    const { store, another } = await open()
+    assert.ok(another !== undefined)
+    const other = await another()
+    try {
+      await checkShared(store, other)
+    } finally {
+      await Promise.all([store.close(), other.close()])
     }
   })
 }
