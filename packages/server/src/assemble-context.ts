@@ -6,6 +6,7 @@ import {
   ProofCache,
   type RandomBytes,
   type SealingKeys,
+  SourceBudget,
 } from '@credence/core'
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
@@ -37,6 +38,10 @@ export interface Parts {
 /** How often what is counted in memory is written. A crash loses at most this much of it. Milliseconds. */
 const FLUSH_EVERY_MS = 1000
 const MAX_USAGE_ENTRIES = 100_000
+/** A caller that is refused 20 times a second is told by the store each time; what comes above, by the cache. */
+const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
+/** Many times what two look-ups take; little to whoever mistyped a key. Milliseconds. */
+const UNPROVEN_ANSWER_MS = 5
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
 export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
@@ -60,7 +65,8 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     monotonic: () => performance.now(),
     wall: clock,
   })
-  const lookup = new CachedLookup(store, follower, config.cacheEntries)
+  const bounds = { maxEntries: config.cacheEntries, maxBytes: config.cacheBytes }
+  const lookup = new CachedLookup(store, follower, bounds)
   await directory.load()
   await follower.poll()
   const limiter = new MemoryLimiter({
@@ -88,7 +94,11 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     lookup,
     follower,
     directory,
-    verifier: { lookup, proofs, sealingKeys, limiter, clock },
+    verifier: {
+      ...{ lookup, proofs, sealingKeys, limiter, clock },
+      rereads: new SourceBudget(REREADS),
+      pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
+    },
     limiter,
     sealingKeys,
     usage,

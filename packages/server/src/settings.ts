@@ -196,7 +196,13 @@ const bounds = {
     'CREDENCE_CACHE_ENTRIES',
     wholeNumber(2, 10_000_000),
     '50000',
-    'Most records kept in memory.',
+    'Most records of each kind kept in memory.',
+  ),
+  cacheBytes: given(
+    'CREDENCE_CACHE_BYTES',
+    wholeNumber(1_048_576, 1_099_511_627_776),
+    '134217728',
+    'Most memory for those records, about; what is reached first counts.',
   ),
   limitCounters: given(
     'CREDENCE_LIMIT_COUNTERS',

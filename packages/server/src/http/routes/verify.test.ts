@@ -65,6 +65,7 @@ test('an allowed request: who it is, what it may do, and the request id of the a
     required: 'orders:read',
     limits: [],
     retry_after_seconds: null,
+    stale_seconds: null,
     challenge: null,
     status: 200,
   })
