@@ -1,33 +1,17 @@
-import { performance } from 'node:perf_hooks'
-import {
-  CachedLookup,
-  Follower,
-  MemoryLimiter,
-  ProofCache,
-  type RandomBytes,
-  type SealingKeys,
-  SourceBudget,
-} from '@credence/core'
-import type { Logger } from 'pino'
-import { ApiDirectory } from './api-directory.ts'
-import type { Config } from './config.ts'
+import { MemoryLimiter, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context } from './context.ts'
+import { type FeedParts, followFeed } from './follow-feed.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
-import type { Store } from './store/port.ts'
 import type { UsageStore } from './store/usage-port.ts'
 
 /** What a context is made from. */
-export interface Parts {
-  readonly config: Config
-  readonly store: Store
+export interface Parts extends FeedParts {
   readonly usageStore: UsageStore
   readonly sealingKeys: SealingKeys
   readonly defaultWorkspaceId: string
-  readonly log: Logger
-  readonly clock: () => number
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
@@ -46,29 +30,7 @@ const UNPROVEN_ANSWER_MS = 5
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
 export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const directory = new ApiDirectory(store)
-  let feedWorks = true
-  const follower: Follower = new Follower(await store.position(), {
-    feed: store,
-    lookup: () => lookup,
-    onTouched: async (table, id) => {
-      if (table === 'api') await directory.refresh(id)
-    },
-    onMissed: () => directory.load(),
-    onMoved: () => {},
-    onFault: (error) => {
-      if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
-      if (error === null && !feedWorks) log.info('the feed can be read again')
-      feedWorks = error === null
-    },
-    leaseMs: config.leaseMs,
-    monotonic: () => performance.now(),
-    wall: clock,
-  })
-  const bounds = { maxEntries: config.cacheEntries, maxBytes: config.cacheBytes }
-  const lookup = new CachedLookup(store, follower, bounds)
-  await directory.load()
-  await follower.poll()
+  const { directory, follower, lookup, members, leaderWork } = await followFeed(parts)
   const limiter = new MemoryLimiter({
     maxCounters: config.limitCounters,
     ledger: { spend: (...args) => store.spendCredits(...args) },
@@ -93,6 +55,8 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     usageStore,
     lookup,
     follower,
+    members,
+    leaderWork,
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },

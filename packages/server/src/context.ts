@@ -2,6 +2,8 @@ import type { CachedLookup, Follower, Limiter, RandomBytes, SealingKeys, Verifie
 import type { Logger } from 'pino'
 import type { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
+import type { LeaderWork } from './leader-work.ts'
+import type { Members } from './members.ts'
 import type { DecisionLog } from './observe/decisions.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { UsageRecorder } from './observe/usage.ts'
@@ -22,6 +24,8 @@ export interface Context {
   readonly usageStore: UsageStore
   readonly lookup: CachedLookup
   readonly follower: Follower
+  readonly members: Members
+  readonly leaderWork: LeaderWork
   readonly directory: ApiDirectory
   readonly verifier: Verifier
   readonly limiter: Limiter

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
@@ -18,16 +19,16 @@ import {
   stopSignal,
   storePath,
 } from './host.ts'
+import { LEADER_WORK_EVERY_MS } from './leader-work.ts'
 import { openListeners } from './listeners.ts'
+import { BEAT_EVERY_MS } from './members.ts'
 import { createLog } from './observe/log.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
-import { IDEMPOTENCY_LIFETIME_MS } from './operations/idempotency.ts'
 import type { Store } from './store/port.ts'
 import { openUsageStore } from './store/usage-store.ts'
 import { VERSION } from './version.ts'
 
 const COUNTERS_EVERY_MS = 1000
-const HOUSEKEEPING_EVERY_MS = 60 * 60 * 1000
 
 /** A running server. */
 export interface Server {
@@ -79,14 +80,19 @@ export async function serve(config: Config): Promise<Server> {
     randomBytes,
     processMetrics: true,
     every,
+    process: { nodeId: randomBytes(9).toString('base64url'), node: config.nodeName ?? hostname(), worker: 0 },
   })
+  // A leader at once where it is alone, so that `credence status` says so from the start.
+  await context.leaderWork.run()
   const timers = [
     every(config.feedPollMs, () => void context.follower.poll()),
     every(COUNTERS_EVERY_MS, () => void saveCounters(context, limiter)),
-    every(HOUSEKEEPING_EVERY_MS, () => void keepHouse(context)),
+    every(BEAT_EVERY_MS, () => void context.members.beat()),
+    every(LEADER_WORK_EVERY_MS, () => void context.leaderWork.run()),
   ]
   const closeStores = async () => {
     for (const stopTimer of timers) stopTimer()
+    await context.members.leave()
     await context.usage.close()
     await saveCounters(context, limiter)
     await Promise.all([usageStore.close(), store.close()])
@@ -144,14 +150,6 @@ async function saveCounters({ usageStore, log }: Context, limiter: MemoryLimiter
   } catch (error) {
     limiter.markDirty(dirty)
     log.error({ err: error }, 'quota counters were not written')
-  }
-}
-
-async function keepHouse({ store, clock, log }: Context): Promise<void> {
-  try {
-    await store.forgetIdempotencyBefore(clock() - IDEMPOTENCY_LIFETIME_MS)
-  } catch (error) {
-    log.error({ err: error }, 'old idempotency keys were not forgotten')
   }
 }
 

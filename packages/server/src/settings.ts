@@ -9,6 +9,7 @@ import {
   ipRanges,
   listenAddress,
   listenAddressOrOff,
+  nodeName,
   oneOf,
   type Parser,
   publicUrl,
@@ -215,6 +216,18 @@ const bounds = {
     wholeNumber(100, 60_000),
     '1000',
     'How long a record in memory answers after the feed was last confirmed, in milliseconds: the revocation bound.',
+  ),
+  changesKeptSeconds: given(
+    'CREDENCE_CHANGES_KEPT_SECONDS',
+    wholeNumber(60, 31_536_000),
+    '86400',
+    'How long entries of the feed are kept. A node that was cut off for longer begins with an empty cache.',
+  ),
+  nodeName: optional(
+    'CREDENCE_NODE_NAME',
+    nodeName,
+    "the machine's host name",
+    'What this node is called where nodes are listed.',
   ),
   feedPollMs: given(
     'CREDENCE_FEED_POLL_MS',

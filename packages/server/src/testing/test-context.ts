@@ -51,8 +51,10 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
     randomBytes,
     processMetrics: false,
     every: () => () => {},
+    process: { nodeId: randomBytes(8).toString('hex'), node: 'test', worker: 0 },
   })
   const close = async () => {
+    await context.members.leave()
     await context.usage.close()
     await usageStore.close()
     await store.close()
