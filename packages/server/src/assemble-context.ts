@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import {
   CachedLookup,
   Follower,
-  MemoryLimiter,
+  type Limiter,
   ProofCache,
   type RandomBytes,
   type SealingKeys,
@@ -13,6 +13,7 @@ import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
+import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
 import type { Store } from './store/port.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly config: Config
   readonly store: Store
   readonly usageStore: UsageStore
+  readonly limiter: Limiter
   readonly sealingKeys: SealingKeys
   readonly defaultWorkspaceId: string
   readonly log: Logger
@@ -30,6 +32,10 @@ export interface Parts {
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
+  /** See Context. */
+  readonly worker: number
+  /** Makes what the node knows out of what this process knows; left out: it is the only one. */
+  readonly viewOfNode?: (own: NodeView) => NodeView
   /** Calls back every so many milliseconds until the function it returns is called. */
   readonly every: (ms: number, callback: () => void) => () => void
 }
@@ -39,8 +45,8 @@ const FLUSH_EVERY_MS = 1000
 const MAX_USAGE_ENTRIES = 100_000
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
-export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
-  const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
+export async function assembleContext(parts: Parts): Promise<Context> {
+  const { config, store, usageStore, limiter, sealingKeys, log, clock, randomBytes, every } = parts
   const directory = new ApiDirectory(store)
   let feedWorks = true
   const follower: Follower = new Follower(await store.position(), {
@@ -63,11 +69,6 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
   const lookup = new CachedLookup(store, follower, config.cacheEntries)
   await directory.load()
   await follower.poll()
-  const limiter = new MemoryLimiter({
-    maxCounters: config.limitCounters,
-    ledger: { spend: (...args) => store.spendCredits(...args) },
-  })
-  limiter.restore((await usageStore.loadCounters()).map(([key, a, b]) => [key, { a, b }] as const))
   const usage = new UsageRecorder({
     store: usageStore,
     flushEveryMs: FLUSH_EVERY_MS,
@@ -81,7 +82,9 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     usage: () => usage.stats,
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
-  const context: Context = {
+  const decisions = new DecisionLog()
+  const own = viewOfOne(decisions, metrics)
+  return {
     config,
     store,
     usageStore,
@@ -92,8 +95,10 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     limiter,
     sealingKeys,
     usage,
-    decisions: new DecisionLog(),
+    decisions,
     metrics,
+    node: parts.viewOfNode?.(own) ?? own,
+    worker: parts.worker,
     log,
     clock,
     randomBytes,
@@ -103,5 +108,4 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     readiness: { ready: true },
     startedAtMs: clock(),
   }
-  return { context, limiter }
 }

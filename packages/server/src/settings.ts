@@ -13,6 +13,7 @@ import {
   type Parser,
   publicUrl,
   wholeNumber,
+  workerCount,
 } from './setting-parsers.ts'
 
 export interface Setting<T> extends Parser<T> {
@@ -156,6 +157,12 @@ const observing = {
 }
 
 const bounds = {
+  workers: given(
+    'CREDENCE_WORKERS',
+    workerCount,
+    '1',
+    'Processes of this node that answer requests, behind the same ports.',
+  ),
   bodyLimitBytes: given(
     'CREDENCE_BODY_LIMIT_BYTES',
     wholeNumber(1024, 16_777_216),
@@ -196,7 +203,7 @@ const bounds = {
     'CREDENCE_CACHE_ENTRIES',
     wholeNumber(2, 10_000_000),
     '50000',
-    'Most records kept in memory.',
+    'Most records kept in memory, by each worker.',
   ),
   limitCounters: given(
     'CREDENCE_LIMIT_COUNTERS',

@@ -1,4 +1,4 @@
-import type { Worker as ForkedWorker } from 'node:cluster'
+import type { ChildProcess, Serializable } from 'node:child_process'
 import type { MessagePort } from 'node:worker_threads'
 
 /** One end of a line between two processes: what is sent arrives whole and in order, until the line ends. */
@@ -11,20 +11,15 @@ export interface Link {
   ended(listener: () => void): void
 }
 
-/** A process's end of the line to the one that started it, or the other way around. */
-export type Speaker = Pick<ForkedWorker | NodeJS.Process, 'on' | 'once'> & {
-  send?(message: unknown, handle: undefined, options: undefined, done: (error: Error | null) => void): boolean
-}
-
-/** The line that Node lays between a process and one that it forks. */
-export function processLink(speaker: Speaker): Link {
+/** The line that Node lays between a process and one that it forks, at either end. */
+export function processLink(end: NodeJS.Process | ChildProcess): Link {
   return {
     send(message) {
       // That the other end is gone is told by `ended`, which every line comes to.
-      speaker.send?.(message, undefined, undefined, () => {})
+      if (end.connected) end.send?.(message as Serializable, undefined, undefined, () => {})
     },
-    receive: (listener) => void speaker.on('message', (message: unknown) => listener(message)),
-    ended: (listener) => void speaker.once('disconnect', listener),
+    receive: (listener) => void end.on('message', listener),
+    ended: (listener) => void end.once('disconnect', listener),
   }
 }
 
