@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import { every } from './every.ts'
 import { IDEMPOTENCY_LIFETIME_MS } from './operations/idempotency.ts'
 import type { Store } from './store/port.ts'
+import { every } from './timers.ts'
 
 const EVERY_MS = 60 * 60 * 1000
 

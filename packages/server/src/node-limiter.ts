@@ -1,9 +1,9 @@
 import { MemoryLimiter } from '@credence/core'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
-import { every } from './every.ts'
 import type { Store } from './store/port.ts'
 import type { UsageStore } from './store/usage-port.ts'
+import { every } from './timers.ts'
 
 const SAVED_EVERY_MS = 1000
 

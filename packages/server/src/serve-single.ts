@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { assembleContext } from './assemble-context.ts'
 import type { Config } from './config.ts'
-import { every } from './every.ts'
 import { openUsage } from './host.ts'
 import { keepHouse } from './housekeeping.ts'
 import { keepQuotas, openNodeLimiter } from './node-limiter.ts'
 import { prepare } from './prepare.ts'
 import type { Server } from './server.ts'
 import { type Serving, startServing } from './serving.ts'
+import { every } from './timers.ts'
 
 /** A node that is this one process: it opens everything, in the order in which it depends on each other. */
 export async function serveSingle(config: Config, log: Logger): Promise<Server> {

@@ -1,6 +1,6 @@
 import type { Context, OwnListener } from './context.ts'
-import { every } from './every.ts'
 import { openListeners } from './listeners.ts'
+import { every } from './timers.ts'
 
 /** Where a node answers requests. */
 export interface Listening {

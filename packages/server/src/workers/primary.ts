@@ -7,6 +7,7 @@ import { keepQuotas, openNodeLimiter } from '../node-limiter.ts'
 import { prepare } from '../prepare.ts'
 import type { Server } from '../server.ts'
 import type { Listening } from '../serving.ts'
+import { after } from '../timers.ts'
 import { forking } from './fork-worker.ts'
 import { serveLimiter } from './limiter-service.ts'
 import { NodeGathering } from './node-service.ts'
@@ -43,6 +44,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
     log,
     stopWithinMs: (config.readinessDelaySeconds + config.drainSeconds) * 1000 + STOP_GRACE_MS,
     monotonic: () => performance.now(),
+    after,
   })
   const node = new NodeGathering(workers)
   const closeStores = async () => {

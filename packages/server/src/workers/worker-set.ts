@@ -35,6 +35,8 @@ export interface WorkerSetOptions {
   readonly stopWithinMs: number
   /** Monotonic clock, milliseconds. */
   readonly monotonic: () => number
+  /** Calls back after so many milliseconds, unless the function it returns is called before. */
+  readonly after: (ms: number, callback: () => void) => () => void
 }
 
 interface Member extends Worker {
@@ -48,7 +50,7 @@ export class WorkerSet {
   readonly #options: WorkerSetOptions
   readonly #members = new Map<number, Member>()
   readonly #restarts = new Restarts()
-  readonly #delays = new Set<NodeJS.Timeout>()
+  readonly #delays = new Map<number, () => void>()
   readonly #failed = Promise.withResolvers<string>()
   #isStopping = false
 
@@ -85,7 +87,7 @@ export class WorkerSet {
   /** All stop at once, each within its time; nothing takes their place. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    for (const delay of this.#delays) clearTimeout(delay)
+    for (const cancel of this.#delays.values()) cancel()
     await Promise.all([...this.#members.values()].map((member) => this.#stop(member)))
   }
 
@@ -123,7 +125,7 @@ export class WorkerSet {
 
   #ended(member: Member, how: string): void {
     const { number, process, readyAtMs } = member
-    const { log, monotonic } = this.#options
+    const { log, monotonic, after } = this.#options
     if (this.#members.get(number) === member) this.#members.delete(number)
     if (this.#isStopping) return
     const readyForMs = readyAtMs === null ? null : monotonic() - readyAtMs
@@ -133,11 +135,10 @@ export class WorkerSet {
       this.#failed.resolve(`the workers end as soon as they start; the last one: ${how}`)
       return
     }
-    const delay = setTimeout(() => {
-      this.#delays.delete(delay)
-      this.#restart(number)
-    }, delayMs)
-    this.#delays.add(delay)
+    this.#delays.set(
+      number,
+      after(delayMs, () => this.#restart(number)),
+    )
   }
 
   #restart(number: number): void {
@@ -147,16 +148,17 @@ export class WorkerSet {
   }
 
   async #stop({ process, remote, readyAtMs }: Member): Promise<void> {
-    const overdue = setTimeout(process.kill, this.#options.stopWithinMs)
+    const { after, log, stopWithinMs } = this.#options
+    const inTime = after(stopWithinMs, process.kill)
     try {
       // One that has not come so far has nothing to finish.
       if (readyAtMs !== null) await remote.stop()
     } catch (error) {
-      this.#options.log.error({ err: error }, 'a worker did not stop in order')
+      log.error({ err: error }, 'a worker did not stop in order')
     }
     process.release()
     await process.ended
-    clearTimeout(overdue)
+    inTime()
   }
 
   async #killAll(): Promise<void> {

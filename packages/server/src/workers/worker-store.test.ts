@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { MessageChannel } from 'node:worker_threads'
 import { type FeedListener, type SignOfLife, type Store, StoreFault } from '../store/port.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { durableStoreContract, storeContract, WORKER_STORE_CHECKS } from '../store/testing/contract.ts'
@@ -9,11 +8,10 @@ import { checkAlone, NEVER_LEADS } from '../store/testing/contract-members.ts'
 import { aCredential, aPrincipal, aWrite, commitPuts, put, seed } from '../store/testing/contract-records.ts'
 import { temporaryFolder } from '../store/testing/sqlite-fixture.ts'
 import { Channel } from './ipc.ts'
-import { type Link, portLink } from './link.ts'
+import type { Link } from './link.ts'
 import { serveStore } from './store-service.ts'
+import { line, until } from './testing/line.ts'
 import { WorkerStore } from './worker-store.ts'
-
-const PATIENCE_MS = 5000
 
 interface Connected {
   readonly store: Store
@@ -21,11 +19,11 @@ interface Connected {
   readonly die: () => void
 }
 
-/** A worker of the process that has opened `primary`, over a line that copies what crosses as one between two does. */
+/** A worker of the process that has opened `primary`. */
 function connected(path: string, primary: Store): Connected {
-  const { port1, port2 } = new MessageChannel()
-  serveStore(new Channel(portLink(port1)), primary)
-  return { store: new WorkerStore(path, new Channel(portLink(port2))), die: () => port2.close() }
+  const { primary: near, worker, cut } = line()
+  serveStore(near, primary)
+  return { store: new WorkerStore(path, worker), die: cut }
 }
 
 /** A worker's store that takes the primary and the line with it when it is closed. */
@@ -190,13 +188,5 @@ function aSign(memberId: string): SignOfLife {
     position: 7,
     feedLagMs: 12,
     isLeader: false,
-  }
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + PATIENCE_MS
-  while (!(await holds())) {
-    if (Date.now() > endMs) assert.fail('it did not come to hold')
-    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
