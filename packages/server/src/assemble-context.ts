@@ -1,8 +1,9 @@
-import { MemoryLimiter, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import { type Limiter, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
+import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
 import type { UsageStore } from './store/usage-port.ts'
@@ -10,11 +11,14 @@ import type { UsageStore } from './store/usage-port.ts'
 /** What a context is made from. */
 export interface Parts extends FeedParts {
   readonly usageStore: UsageStore
+  readonly limiter: Limiter
   readonly sealingKeys: SealingKeys
   readonly defaultWorkspaceId: string
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
+  /** Makes what the node knows out of what this process knows; left out: it is the only one. */
+  readonly viewOfNode?: (own: NodeView) => NodeView
   /** Calls back every so many milliseconds until the function it returns is called. */
   readonly every: (ms: number, callback: () => void) => () => void
 }
@@ -28,14 +32,9 @@ const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
 const UNPROVEN_ANSWER_MS = 5
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
-export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
-  const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const { directory, follower, lookup, members, leaderWork } = await followFeed(parts)
-  const limiter = new MemoryLimiter({
-    maxCounters: config.limitCounters,
-    ledger: { spend: (...args) => store.spendCredits(...args) },
-  })
-  limiter.restore((await usageStore.loadCounters()).map(([key, a, b]) => [key, { a, b }] as const))
+export async function assembleContext(parts: Parts): Promise<Context> {
+  const { config, store, usageStore, limiter, sealingKeys, log, clock, randomBytes, every } = parts
+  const { directory, follower, lookup, members } = await followFeed(parts)
   const usage = new UsageRecorder({
     store: usageStore,
     flushEveryMs: FLUSH_EVERY_MS,
@@ -49,14 +48,15 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     usage: () => usage.stats,
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
-  const context: Context = {
+  const decisions = new DecisionLog()
+  const own = viewOfOne(decisions, metrics)
+  return {
     config,
     store,
     usageStore,
     lookup,
     follower,
     members,
-    leaderWork,
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
@@ -66,8 +66,10 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     limiter,
     sealingKeys,
     usage,
-    decisions: new DecisionLog(),
+    decisions,
     metrics,
+    node: parts.viewOfNode?.(own) ?? own,
+    worker: parts.process.worker,
     log,
     clock,
     randomBytes,
@@ -77,5 +79,4 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     readiness: { ready: true },
     startedAtMs: clock(),
   }
-  return { context, limiter }
 }

@@ -7,6 +7,9 @@ import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import type { UsageStore } from './store/usage-port.ts'
+import { openUsageStore } from './store/usage-store.ts'
+import { type Certificate, type CertificatePaths, loadCertificate } from './tls.ts'
 
 /** Where the command's words go. */
 export interface Streams {
@@ -37,6 +40,24 @@ export function openStore(config: Config): Promise<Store> {
   return openSqliteStore({ path: storePath(config), migrate: config.migrate, clock: Date.now })
 }
 
+export function openUsage(config: Config): Promise<UsageStore> {
+  const path = join(config.dataPath, 'usage.db')
+  return openUsageStore({ path, migrate: config.migrate, clock: Date.now })
+}
+
+/** Null: no TLS is asked for. @throws HostProblem when the files hold nothing usable */
+export function certificateFor(config: Config): Certificate | null {
+  const paths = certificatePaths(config)
+  if (paths === null) return null
+  const loaded = loadCertificate(paths)
+  if (!loaded.ok) throw new HostProblem(loaded.problem)
+  return loaded.certificate
+}
+
+export function certificatePaths({ tlsCertPath, tlsKeyPath }: Config): CertificatePaths | null {
+  return tlsCertPath === null || tlsKeyPath === null ? null : { certPath: tlsCertPath, keyPath: tlsKeyPath }
+}
+
 /** The keyring that belongs to the store. @throws HostProblem when it is another one, or gone */
 export async function keyringFor(config: Config, store: Store): Promise<Keyring> {
   const fingerprintInStore = (await store.readSetting(KEYRING_SETTING)) ?? null
@@ -57,17 +78,19 @@ export async function onHost(streams: Streams, command: () => Promise<number>): 
   try {
     return await command()
   } catch (error) {
-    if (!(error instanceof HostProblem || error instanceof StoreFault) && !isSystemError(error)) {
-      throw error
-    }
-    streams.stderr.write(`credence: ${(error as Error).message}\n`)
+    if (!isMendable(error)) throw error
+    streams.stderr.write(`credence: ${error.message}\n`)
     return 1
   }
 }
 
-/** Of the operating system: a port in use, a folder that cannot be written. */
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
+/** What the operator can mend; besides our own that is the system's: a port in use, a folder that cannot be written. */
+export function isMendable(error: unknown): error is Error {
+  return (
+    error instanceof HostProblem ||
+    error instanceof StoreFault ||
+    (error instanceof Error && 'syscall' in error)
+  )
 }
 
 /** Resolves with the first signal that asks this process to end. */

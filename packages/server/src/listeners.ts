@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyServerOptions } from 'fastify'
 import type { Context, OwnListener } from './context.ts'
 import { Gateway } from './gateway/gateway.ts'
-import { HostProblem } from './host.ts'
+import { certificateFor, certificatePaths } from './host.ts'
 import { registerAdministration } from './http/administration.ts'
 import { type App, createApp } from './http/app.ts'
 import { registerHealth } from './http/health.ts'
@@ -10,7 +10,7 @@ import { describeRoutes } from './http/openapi.ts'
 import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
 import { registerVerify } from './http/routes/verify.ts'
-import { type Certificate, loadCertificate, watchCertificate } from './tls.ts'
+import { type Certificate, watchCertificate } from './tls.ts'
 import { VERSION } from './version.ts'
 
 type Address = { readonly host: string; readonly port: number }
@@ -18,7 +18,8 @@ type Address = { readonly host: string; readonly port: number }
 /** Opens every listener that the configuration asks for. @returns what closes them, after draining */
 export async function openListeners(context: Context): Promise<() => Promise<void>> {
   const { config, metrics, listeners, log } = context
-  const certificate = certificateOf(context)
+  const certificate = certificateFor(config)
+  const paths = certificatePaths(config)
   const closers: (() => Promise<void>)[] = []
   const secured: { setSecureContext(certificate: Certificate): void }[] = []
 
@@ -65,9 +66,9 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     throw error
   }
   const unwatch =
-    certificate === null
+    certificate === null || paths === null
       ? () => {}
-      : watchCertificate(certificatePaths(context), {
+      : watchCertificate(paths, {
           current: certificate,
           apply: (renewed) => {
             for (const server of secured) server.setSecureContext(renewed)
@@ -89,17 +90,6 @@ function registerForApplications(app: App, context: Context): void {
     registerVerify(scope as App, context)
     registerSelf(scope as App, context)
   })
-}
-
-function certificatePaths({ config }: Context) {
-  return { certPath: config.tlsCertPath!, keyPath: config.tlsKeyPath! }
-}
-
-function certificateOf(context: Context): Certificate | null {
-  if (context.config.tlsCertPath === null) return null
-  const loaded = loadCertificate(certificatePaths(context))
-  if (!loaded.ok) throw new HostProblem(loaded.problem)
-  return loaded.certificate
 }
 
 function serverOptions({ config }: Context, tls: Certificate | null): Partial<FastifyServerOptions> {

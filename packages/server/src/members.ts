@@ -131,11 +131,6 @@ export class Members {
   }
 }
 
-/** Whether two processes are workers of one node. */
-export function isOfNode(memberId: string, other: string): boolean {
-  return nodeOf(memberId) === nodeOf(other)
-}
-
 function nodeOf(memberId: string): string {
   return memberId.slice(0, memberId.lastIndexOf('/'))
 }

@@ -31,6 +31,14 @@ export function wholeNumber(min: number, max: number): Parser<number> {
   }
 }
 
+const COUNT = wholeNumber(1, 256)
+
+/** A number of processes; `auto`: one for each core that this process may use. */
+export const workerCount: Parser<number | 'auto'> = {
+  allowed: `${COUNT.allowed}, or \`auto\` for one on each core`,
+  parse: (text) => (text === 'auto' ? pass('auto') : COUNT.parse(text)),
+}
+
 export function oneOf<const T extends string>(...choices: readonly T[]): Parser<T> {
   return {
     allowed: choices.map((choice) => `\`${choice}\``).join(', '),

@@ -14,6 +14,7 @@ import {
   type Parser,
   publicUrl,
   wholeNumber,
+  workerCount,
 } from './setting-parsers.ts'
 
 export interface Setting<T> extends Parser<T> {
@@ -157,6 +158,12 @@ const observing = {
 }
 
 const bounds = {
+  workers: given(
+    'CREDENCE_WORKERS',
+    workerCount,
+    '1',
+    'Processes of this node that answer requests, behind the same ports.',
+  ),
   bodyLimitBytes: given(
     'CREDENCE_BODY_LIMIT_BYTES',
     wholeNumber(1024, 16_777_216),
@@ -197,13 +204,13 @@ const bounds = {
     'CREDENCE_CACHE_ENTRIES',
     wholeNumber(2, 10_000_000),
     '50000',
-    'Most records of each kind kept in memory.',
+    'Most records of each kind kept in memory, by each worker.',
   ),
   cacheBytes: given(
     'CREDENCE_CACHE_BYTES',
     wholeNumber(1_048_576, 1_099_511_627_776),
     '134217728',
-    'Most memory for those records, about; what is reached first counts.',
+    'Most memory for those records, about, by each worker; what is reached first counts.',
   ),
   limitCounters: given(
     'CREDENCE_LIMIT_COUNTERS',

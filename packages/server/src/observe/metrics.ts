@@ -1,7 +1,8 @@
 import type { VerdictCode } from '@credence/core'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { DecisionVia } from './decisions.ts'
-import { renderDurations, VerdictCounts } from './verdict-counts.ts'
+import { type MetricSamples, samplesOf } from './metric-samples.ts'
+import { durationSamples, VerdictCounts } from './verdict-counts.ts'
 
 export type ListenerName = 'api' | 'gateway' | 'admin' | 'ops'
 
@@ -40,6 +41,9 @@ export class Metrics {
         for (const { code, via, count } of verdicts.codes()) this.inc({ code, via }, count)
       },
     })
+    // All that a registry asks of a metric is its name and its values.
+    const durations = { name: durationSamples(verdicts).name, get: () => durationSamples(verdicts) }
+    this.#registry.registerMetric(durations as unknown as Metric)
     new Counter({
       name: 'credence_http_requests_total',
       help: 'HTTP responses, by listener and status.',
@@ -76,16 +80,19 @@ export class Metrics {
     this.#gauge(
       'credence_feed_position',
       'Position up to which this node has followed the feed.',
+      'min',
       () => sources.feed().position,
     )
     this.#gauge(
       'credence_feed_lag_seconds',
       'Time since the feed was last confirmed, in seconds.',
+      'max',
       () => sources.feed().lagMs / 1000,
     )
     this.#gauge(
       'credence_usage_pending',
       'Usage entries that wait for the next flush.',
+      'sum',
       () => sources.usage().pending,
     )
     const { usage } = sources
@@ -101,18 +108,25 @@ export class Metrics {
   }
 
   /** The text exposition format. */
-  async render(): Promise<string> {
-    return (await this.#registry.metrics()) + renderDurations(this.#verdicts)
+  render(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  /** The same, to be summed with those of other processes: renderTogether(). */
+  samples(): Promise<readonly MetricSamples[]> {
+    return samplesOf(this.#registry)
   }
 
   get contentType(): string {
     return this.#registry.contentType
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  /** @param aggregator how the gauges of a node's processes become one */
+  #gauge(name: string, help: string, aggregator: 'sum' | 'min' | 'max', read: () => number): void {
     new Gauge({
       name,
       help,
+      aggregator,
       registers: [this.#registry],
       collect() {
         this.set(read())

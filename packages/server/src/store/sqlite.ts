@@ -1,38 +1,19 @@
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import type { Records, TableName } from '@credence/core'
-import { givenFilters } from './list-query.ts'
 import { LocalMembers } from './local-members.ts'
 import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
 import {
-  type AuditRow,
   type CommitResult,
   type CreditResult,
   type FeedListener,
-  type FeedPage,
-  type IdempotencyEntry,
-  type ListQuery,
-  type NamedTable,
-  type Page,
-  type SchemaState,
   type SignOfLife,
   type Store,
   StoreFault,
   type Write,
 } from './port.ts'
-import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting, prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteLock } from './sqlite-lock.ts'
-import {
-  readChanges,
-  readIdempotency,
-  readPosition,
-  readRecord,
-  readRecordByName,
-  readSchema,
-  readSetting,
-} from './sqlite-read.ts'
-import type { ReaderRequest } from './sqlite-reader.ts'
+import { SqliteReads } from './sqlite-reads.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import type { WriterRequest } from './sqlite-writer.ts'
 
@@ -44,8 +25,6 @@ export interface SqliteStoreSettings {
 
 /** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
 const MAX_PENDING_WRITES = 4096
-const MAX_PENDING_LISTS = 256
-const READER_IDLE_MS = 60_000
 /** A first start takes milliseconds; whoever needs longer is stuck. */
 const START_WAIT_MS = 10_000
 const START_RETRY_MS = 20
@@ -57,25 +36,19 @@ export async function openSqliteStore(settings: SqliteStoreSettings): Promise<St
   return new SqliteStore(path, settings.clock)
 }
 
-/**
- * Point reads go straight to the file, on this thread: they take microseconds, and each sees the newest commit,
- * of any process. Lists go to a reader thread, every write to the one writer thread; see sqlite-writer.ts.
- */
-class SqliteStore implements Store {
-  readonly name = 'sqlite'
-  readonly #connection: SqliteConnection
+/** The process that writes the file: every write goes to its one writer thread; see sqlite-writer.ts. */
+class SqliteStore extends SqliteReads implements Store {
   readonly #writer: SqliteThread
-  readonly #reader: SqliteThread
   readonly #members: LocalMembers
   readonly #leader: SqliteLock
   readonly #start: SqliteLock
   #closing: Promise<void> | undefined
 
   constructor(path: string, clock: () => number) {
+    super(path)
     this.#members = new LocalMembers(clock)
     this.#leader = new SqliteLock(`${path}-leader-lock`)
     this.#start = new SqliteLock(`${path}-start-lock`)
-    this.#connection = faulting(() => new SqliteConnection({ path, synchronous: 'FULL', readOnly: true }))
     this.#writer = new SqliteThread({
       task: 'writes the database',
       entry: new URL('./sqlite-writer.ts', import.meta.url),
@@ -83,39 +56,6 @@ class SqliteStore implements Store {
       maxPending: MAX_PENDING_WRITES,
       idleMs: null,
     })
-    this.#reader = new SqliteThread({
-      task: 'reads lists',
-      entry: new URL('./sqlite-reader.ts', import.meta.url),
-      workerData: path,
-      maxPending: MAX_PENDING_LISTS,
-      idleMs: READER_IDLE_MS,
-    })
-  }
-
-  async read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
-    return this.#now((connection) => readRecord(connection, table, id))
-  }
-
-  async readByName<T extends NamedTable>(
-    table: T,
-    workspaceId: string | null,
-    name: string,
-  ): Promise<Records[T] | undefined> {
-    return this.#now((connection) => readRecordByName(connection, table, workspaceId, name))
-  }
-
-  async list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>> {
-    givenFilters(table, query.filters)
-    const request: ReaderRequest = { type: 'list', table, query }
-    return (await this.#reader.call(request)) as Page<Records[T]>
-  }
-
-  async listAudit(
-    workspaceId: string,
-    query: { limit: number; before: number | null },
-  ): Promise<readonly AuditRow[]> {
-    const request: ReaderRequest = { type: 'listAudit', workspaceId, query }
-    return (await this.#reader.call(request)) as AuditRow[]
   }
 
   async commit(write: Write): Promise<CommitResult> {
@@ -136,26 +76,6 @@ class SqliteStore implements Store {
     await this.#write({ type: 'forget', what: 'changes', beforeMs: ms })
   }
 
-  async changesSince(position: number, limit: number): Promise<FeedPage> {
-    return this.#now((connection) => readChanges(connection, position, limit))
-  }
-
-  async position(): Promise<number> {
-    return this.#now(readPosition)
-  }
-
-  async readIdempotency(scope: string, key: string): Promise<IdempotencyEntry | undefined> {
-    return this.#now((connection) => readIdempotency(connection, scope, key))
-  }
-
-  async readSetting(name: string): Promise<string | undefined> {
-    return this.#now((connection) => readSetting(connection, name))
-  }
-
-  async schema(): Promise<SchemaState> {
-    return this.#now(readSchema)
-  }
-
   async listen(listener: FeedListener): Promise<() => Promise<void>> {
     return this.#members.listen(listener)
   }
@@ -173,13 +93,13 @@ class SqliteStore implements Store {
   }
 
   async lead(): Promise<boolean> {
-    return this.#now(() => this.#leader.take())
+    return this.#owning(() => this.#leader.take())
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.#members.inTurn(async () => {
       const endMs = performance.now() + START_WAIT_MS
-      while (!this.#now(() => this.#start.take())) {
+      while (!this.#owning(() => this.#start.take())) {
         if (performance.now() > endMs) throw new StoreFault('Another process is making the first start')
         await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS))
       }
@@ -198,8 +118,7 @@ class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     // The writer last: its connection then folds the journal into the file, which only the last one can.
-    await this.#reader.close()
-    this.#connection.close()
+    await this.closeReads()
     this.#leader.release()
     await this.#writer.close()
   }
@@ -208,8 +127,8 @@ class SqliteStore implements Store {
     return this.#writer.call(request)
   }
 
-  #now<R>(read: (connection: SqliteConnection) => R): R {
+  #owning<R>(take: () => R): R {
     if (this.#closing !== undefined) throw new StoreFault('The store is closed')
-    return faulting(() => read(this.#connection))
+    return faulting(take)
   }
 }

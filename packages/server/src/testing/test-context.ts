@@ -4,6 +4,7 @@ import { assembleContext } from '../assemble-context.ts'
 import { type Config, parseConfig } from '../config.ts'
 import type { Context } from '../context.ts'
 import { Keyring } from '../keyring.ts'
+import { openNodeLimiter } from '../node-limiter.ts'
 import { createLog } from '../observe/log.ts'
 import { bootstrap } from '../operations/bootstrap.ts'
 import { openMemoryStore } from '../store/memory.ts'
@@ -40,16 +41,19 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
   if (secret === null) throw new Error('the store was used before: its admin key is not known')
 
   const usageStore = openMemoryUsageStore(clock)
-  const { context } = await assembleContext({
+  const limiter = await openNodeLimiter(config, store, usageStore)
+  const context = await assembleContext({
     config,
     store,
     usageStore,
+    limiter,
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     clock,
     randomBytes,
     processMetrics: false,
+    isLeader: () => true,
     every: () => () => {},
     process: { nodeId: randomBytes(8).toString('hex'), node: 'test', worker: 0 },
   })

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { isOfNode } from '../../members.ts'
+import type { WorkersSeen } from '../../observe/node-view.ts'
 import { done } from '../../operations/operation.ts'
 import { VERSION } from '../../version.ts'
 import type { App } from '../app.ts'
@@ -14,14 +14,13 @@ import { timestampToJson } from '../timestamp.ts'
 export function registerStatus(app: App, context: Context): void {
   const onRequest = authenticate(context, 'status:read')
   app.get('/v1/status', { onRequest, schema: SHOW }, async (request, reply) => {
-    const schema = await context.store.schema()
-    return respond(request, reply, done(schema), ({ version }) => ({
-      body: statusOf(context, request.actor.workspaceId, version),
-    }))
+    const [{ version }, workers] = await Promise.all([context.store.schema(), context.node.workers()])
+    const body = statusOf(context, request.actor.workspaceId, version, workers)
+    return respond(request, reply, done(body), () => ({ body }))
   })
 }
 
-function statusOf(context: Context, workspaceId: string, schemaVersion: number) {
+function statusOf(context: Context, workspaceId: string, schemaVersion: number, workers: WorkersSeen) {
   const { follower, members, usage, config, clock, startedAtMs, listeners, store } = context
   const lagMs = follower.lagMs()
   const { pending, dropped } = usage.stats
@@ -29,7 +28,9 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number) 
   return {
     version: VERSION,
     node: members.own.node,
-    workers: members.list.filter(({ memberId }) => isOfNode(memberId, members.own.memberId)).length,
+    worker: context.worker,
+    workers: workers.count,
+    workers_answering: workers.answering,
     ready: context.readiness.ready,
     store: { name: store.name, schema: schemaVersion },
     feed: {
@@ -66,7 +67,11 @@ const SHOW = routeSchema({
     body: Strict({
       version: Type.String(),
       node: Type.String(),
-      workers: Type.Integer(),
+      worker: Type.Integer({
+        description: 'Which worker of this node answers here, from 1; 0: the node is one process.',
+      }),
+      workers: Type.Integer({ description: 'How many processes of this node answer requests.' }),
+      workers_answering: Type.Integer({ description: 'How many of them answered when this was asked.' }),
       ready: Type.Boolean(),
       store: Strict({ name: Type.String(), schema: Type.Integer() }),
       feed: Strict({

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { newNode } from '../follow-feed.ts'
+import { certificateFor, HostProblem, openUsage } from '../host.ts'
+import { startLeaderWork } from '../leader-work.ts'
+import { keepQuotas, openNodeLimiter } from '../node-limiter.ts'
+import { prepare } from '../prepare.ts'
+import type { Server } from '../server.ts'
+import type { Listening } from '../serving.ts'
+import { after } from '../timers.ts'
+import { forking } from './fork-worker.ts'
+import { serveLimiter } from './limiter-service.ts'
+import { NodeGathering } from './node-service.ts'
+import { serveStore } from './store-service.ts'
+import { serveUsage } from './usage-service.ts'
+import { WorkerSet } from './worker-set.ts'
+
+/** Beyond what requests in flight are given: to flush and to close. */
+const STOP_GRACE_MS = 5000
+
+/**
+ * The primary of a node of several workers. It answers no request: it prepares, owns what there is one of (the
+ * writing side of an embedded store, usage, the limits, what only a leader does), and keeps its workers running.
+ */
+export async function servePrimary(config: Config, count: number, log: Logger): Promise<Server> {
+  // Each worker reads it for itself; what is wrong with it is better told once.
+  certificateFor(config)
+  const { store, workspaceId, isFirstStart } = await prepare(config)
+  const usageStore = await openUsage(config)
+  const limiter = await openNodeLimiter(config, store, usageStore)
+  const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
+  const leaderWork = await startLeaderWork(config, store, log, Date.now)
+  const workers: WorkerSet = new WorkerSet({
+    count,
+    fork: forking(),
+    start: { config, workspaceId, node: newNode(config, randomBytes) },
+    serve(worker) {
+      const { channel } = worker
+      if (store.name === 'sqlite') serveStore(channel, store)
+      serveUsage(channel, usageStore)
+      serveLimiter(channel, limiter, Date.now)
+      node.serve(worker)
+    },
+    log,
+    stopWithinMs: (config.readinessDelaySeconds + config.drainSeconds) * 1000 + STOP_GRACE_MS,
+    monotonic: () => performance.now(),
+    after,
+  })
+  const node = new NodeGathering(workers, leaderWork.isLeader)
+  const closeStores = async () => {
+    leaderWork.stop()
+    await stopKeepingQuotas()
+    await Promise.all([usageStore.close(), store.close()])
+  }
+  let listening: Listening
+  try {
+    listening = await workers.start()
+  } catch (error) {
+    await closeStores()
+    throw error instanceof Error ? new HostProblem(error.message) : error
+  }
+  const stop = async () => {
+    await workers.stop()
+    await closeStores()
+  }
+  return {
+    config,
+    log,
+    storeName: store.name,
+    workers: count,
+    isFirstStart,
+    listening,
+    failed: workers.failed,
+    stop,
+  }
+}
