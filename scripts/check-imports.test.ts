@@ -40,7 +40,7 @@ test('imports that keep the rules pass', () => {
     'packages/server/src/http/h.ts': "import { o } from '../operations/o.ts'\nimport fastify from 'fastify'",
     'packages/server/src/operations/o.ts': "import { s } from '../store/s.ts'\nimport '@credence/core'",
     'packages/server/src/store/s.ts': "import '@credence/core/testing/suite'",
-    'packages/cli/src/main.ts': "import { serve } from '@credence/server'",
+    'packages/cli/src/main.js': "import { serve } from '@credence/server'",
     'test/run.ts': "import { VERDICTS } from '@credence/core'\nimport '../scripts/x.ts'",
   }
   assert.deepEqual(problems(files), [])

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import type { WorkersSeen } from '../../observe/node-view.ts'
 import { done } from '../../operations/operation.ts'
+import type { SignOfLife } from '../../store/port.ts'
 import { VERSION } from '../../version.ts'
 import type { App } from '../app.ts'
 import { authenticate } from '../authenticate.ts'
@@ -43,7 +44,7 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
     counts: { apis: apis.length },
     nodes: members.nodes,
-    processes: members.list.map((sign) => ({
+    processes: members.list.toSorted(byNode).map((sign) => ({
       node: sign.node,
       worker: sign.worker === 0 ? null : sign.worker,
       version: sign.version,
@@ -53,6 +54,11 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
       leader: sign.isLeader,
     })),
   }
+}
+
+function byNode(a: SignOfLife, b: SignOfLife): number {
+  if (a.node !== b.node) return a.node < b.node ? -1 : 1
+  return a.worker - b.worker
 }
 
 const SHOW = routeSchema({
