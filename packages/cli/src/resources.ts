@@ -45,6 +45,7 @@ export interface ApiResource {
   readonly cors: { readonly origins: readonly string[] } | null
   readonly requires_tls: boolean
   readonly limits: readonly LimitResource[]
+  readonly exact_limits: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly gateway_url: string | null
   readonly built_in: boolean

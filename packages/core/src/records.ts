@@ -68,6 +68,11 @@ export interface ApiRecord extends Row {
   /** Name, in lower case, of one further header in which a key is accepted; null: none. */
   readonly credentialHeader: string | null
   readonly limits: readonly Limit[]
+  /**
+   * Whether every request asks whoever counts for all nodes. Otherwise nodes hold a few units of a limit in
+   * advance, and so many more than the limit may pass (docs/guides/limits.md).
+   */
+  readonly exactLimits: boolean
   readonly metadata: Metadata
   /** True of the API `credence`, which every workspace has from the start and nobody changes. */
   readonly builtIn: boolean

@@ -23,6 +23,7 @@ interface ApiOptions {
   readonly corsOrigin?: readonly string[]
   readonly requiresTls?: boolean
   readonly limit?: readonly string[]
+  readonly exactLimits?: boolean
   readonly metadata?: readonly string[]
 }
 
@@ -78,6 +79,7 @@ export function addApis(program: CredenceCommand, wiring: Wiring): void {
     .option('--audience <uri>', "the API's identifier")
     .option('--no-strip-base-path', 'forward the base path again')
     .option('--no-requires-tls', 'no longer demand TLS')
+    .option('--no-exact-limits', 'let nodes hold a few units of a limit in advance again')
     .option(
       '--add-route <route>',
       'add a route, or replace the one of this method and path; repeatable',
@@ -135,6 +137,7 @@ function withApiOptions(command: CredenceCommand): CredenceCommand {
       'limit on all of its requests: 100/1m, 10000/month or 500; repeatable',
       collect,
     )
+    .option('--exact-limits', 'over several nodes, ask at each request whoever counts for all of them')
     .option('--metadata <name=value>', 'kept with it and never interpreted; repeatable', collect)
 }
 
@@ -151,6 +154,7 @@ function apiBody(options: ApiOptions): Record<string, unknown> {
     cors: options.corsOrigin === undefined ? undefined : { origins: splitList(options.corsOrigin) },
     requires_tls: options.requiresTls,
     limits: limitsOf({ limit: options.limit ?? [] }),
+    exact_limits: options.exactLimits,
     metadata: parseMetadata(options.metadata),
   })
 }
@@ -221,6 +225,7 @@ function showApi(invocation: Invocation, api: ApiResource): void {
     ['requires TLS', api.requires_tls ? 'yes' : null],
     ['CORS origins', api.cors?.origins.join(' ') ?? null],
     ['limits', api.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
+    ['exact limits', api.exact_limits ? 'yes' : null],
     ['metadata', metadataText(api.metadata)],
   ])
   for (const route of api.routes) invocation.printFacts([['route', describeRoute(route)]])

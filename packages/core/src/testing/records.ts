@@ -46,6 +46,7 @@ export function anApi(change: Partial<ApiRecord> = {}): ApiRecord {
     queryParameter: null,
     credentialHeader: null,
     limits: [],
+    exactLimits: false,
     metadata: {},
     builtIn: false,
     ...change,
