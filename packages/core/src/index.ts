@@ -1,6 +1,7 @@
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
 export { CachedLookup, type Lease, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
 export {
   type Extraction,
@@ -34,9 +35,16 @@ export {
   parseKey,
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
-export type { AppliedLimit, Limiter, LimitOwner, LimitResult, LimitState } from './limit.ts'
+export {
+  type AppliedLimit,
+  type Limiter,
+  type LimitOwner,
+  type LimitResult,
+  type LimitState,
+  LimitUnavailable,
+} from './limit.ts'
 export { limitProblem } from './limit-arithmetic.ts'
-export { type CreditLedger, MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
+export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
