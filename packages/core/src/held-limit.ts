@@ -66,6 +66,11 @@ export class HeldLimit {
     return this.#units
   }
 
+  /** quota: start of the period that the units belong to. */
+  get periodMs(): number {
+    return this.#periodMs
+  }
+
   /** Whether this is what is held of this very limit: it may have been changed since. */
   isOf(limit: SharedLimit): boolean {
     if (limit === this.#limit) return true

@@ -210,6 +210,21 @@ describe('a limiter that leases', () => {
     assert.equal(passed(results) + passed(await takeTimes(one, { ...lower, exact: true }, 5)), 1)
   })
 
+  test('what is held of a period that ends while the authority is asked pays nothing in the next one', async () => {
+    const one = node()
+    const hourly = appliedTo({ ...DAILY, period: 'hour' })
+    nowMs = NOW + 3_600_000 - 500
+    await takeTimes(one, hourly, 100)
+    const [held, used] = [900 - left(hourly), 990]
+    assert.ok(held > 0)
+    const startedMs = nowMs
+    nowMs = NOW + 3_600_000
+    await authority.memory.lease([{ ...hourly, limit: { ...DAILY, period: 'hour' }, cost: used, batch: 0 }])
+    // Asked for at the end of the old hour, counted in the new one, which has 10 units left.
+    assert.equal((await one.take([hourly], 10 + held, startedMs)).allowed, false)
+    assert.equal((await one.take([hourly], 10, nowMs)).allowed, true)
+  })
+
   test('a clock that goes back makes nothing that is held worth more', async () => {
     const one = node()
     const applied = appliedTo(DAILY)

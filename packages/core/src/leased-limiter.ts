@@ -169,6 +169,7 @@ export class LeasedLimiter implements Limiter {
     const reserved = reserve(here, cost)
     // What is held and does not pay the whole cost pays a part of it.
     const parts = asked.map(({ applied, held }) => (applied.exact ? 0 : held.spendable(nowMs)))
+    const periods = asked.map(({ held }) => held.periodMs)
     for (const [index, { held }] of asked.entries()) {
       if (parts[index]! > 0) reserved.push(...reserve([{ held }], parts[index]!))
     }
@@ -194,7 +195,13 @@ export class LeasedLimiter implements Limiter {
     }
     if (!allowed) return refusedResult(outcomes, nowMs)
     const counted = asked.map(({ applied }, index) => unusedOf(applied, wanted[index]!.cost, leased[index]!))
-    return this.#finish({ reserved, counted, isAlone: false }, outcomes, credits, cost, nowMs)
+    const taken = { reserved, counted, isAlone: false }
+    if (asked.every(({ held }, index) => parts[index] === 0 || held.periodMs === periods[index])) {
+      return this.#finish(taken, outcomes, credits, cost, nowMs)
+    }
+    // A period ended on the way: what was held of it pays nothing in the next one.
+    await this.#undo(taken, nowMs)
+    return this.take([...[...here, ...asked].map(({ applied }) => applied), ...credits], cost, nowMs)
   }
 
   /** Leases in the background what is about to run out. */
