@@ -291,10 +291,9 @@ function optionsOf(authority: TakenAwayAuthority): LeasedLimiterOptions {
   return { authority, ledger: NO_LEDGER, maxLimits: 100, nodes: () => 1, onLost: () => {}, onBack: () => {} }
 }
 
-/** What both must agree about. How long a refusal or a refill takes is known to within what is held. */
-function briefly(result: LimitResult) {
-  const states = result.states.map(({ name, remaining }) => [name, remaining])
-  return result.allowed ? { allowed: true, states } : { allowed: false, states: states.toSorted() }
+/** What both must agree about: how long a refill takes is known to within what is held, and ties have no order. */
+function briefly({ allowed, states }: LimitResult) {
+  return { allowed, states: states.map(({ name, remaining }) => [name, remaining]).toSorted() }
 }
 
 /** A ledger in memory that answers later, as a store does. */

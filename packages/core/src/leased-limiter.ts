@@ -1,32 +1,26 @@
 import { type AppliedCredits, type CreditLedger, isCredits, spendAll } from './credit-ledger.ts'
 import type { HeldLimit } from './held-limit.ts'
-import { HeldLimits } from './held-limits.ts'
-import { type AppliedLimit, type Limiter, type LimitResult, LimitUnavailable } from './limit.ts'
-import type { Leased, LeaseResult, LimitAuthority, SharedLimit, Unused, Wanted } from './limit-authority.ts'
+import { type AppliedShared, Leases, type LeasesOptions, type Part } from './leases.ts'
+import type { AppliedLimit, Limiter, LimitResult } from './limit.ts'
+import type { Leased, LeaseResult, Unused, Wanted } from './limit-authority.ts'
 import { allowedResult, type LimitOutcome, refusedResult } from './limit-outcome.ts'
 import { LoneCounters } from './lone-counters.ts'
 
-export interface LeasedLimiterOptions {
-  readonly authority: LimitAuthority
+export interface LeasedLimiterOptions extends LeasesOptions {
   readonly ledger: CreditLedger
-  /** Most limits of which something is known here, 1 or more. */
-  readonly maxLimits: number
   /** How many nodes ask the authority, this one included, as far as is known: 1 or more. */
   readonly nodes: () => number
-  /** The authority cannot be reached: from here on this node counts alone. */
-  readonly onLost: (error: unknown) => void
-  /** It can be reached again. */
-  readonly onBack: () => void
 }
 
-interface AppliedShared extends AppliedLimit {
-  readonly limit: SharedLimit
-}
-
-/** A limit that nodes share, with what is held of it here. */
-interface Part {
-  readonly applied: AppliedShared
-  readonly held: HeldLimit
+/** A request, sorted by where its limits are taken from. */
+interface Request {
+  readonly cost: number
+  readonly nowMs: number
+  /** From what is held here. */
+  readonly here: readonly Part[]
+  /** From whoever counts for all nodes. */
+  readonly asked: readonly Part[]
+  readonly credits: readonly AppliedCredits[]
 }
 
 /** Units of what is held, set aside for a request. */
@@ -42,6 +36,7 @@ interface Taken {
   /** From the counters of all nodes, or, while those are lost, from this node's share. */
   readonly counted: readonly Unused[]
   readonly isAlone: boolean
+  readonly outcomes: readonly LimitOutcome[]
 }
 
 const NOTHING_APPLIES: LimitResult = { allowed: true, states: [] }
@@ -56,28 +51,26 @@ const NOTHING_APPLIES: LimitResult = { allowed: true, states: [] }
  * Nothing here has a timer: whoever made it calls tend() about once a second, and close() at the end.
  */
 export class LeasedLimiter implements Limiter {
-  readonly #authority: LimitAuthority
+  readonly #leases: Leases
   readonly #ledger: CreditLedger
-  readonly #held: HeldLimits
   readonly #alone: LoneCounters
-  readonly #onLost: (error: unknown) => void
-  readonly #onBack: () => void
-  #isLost = false
-  #isProbing = false
   #decidedAlone = 0
 
   constructor(options: LeasedLimiterOptions) {
-    this.#authority = options.authority
     this.#ledger = options.ledger
-    this.#held = new HeldLimits(options.maxLimits)
     this.#alone = new LoneCounters(options.maxLimits, options.nodes)
-    this.#onLost = options.onLost
-    this.#onBack = options.onBack
+    this.#leases = new Leases({
+      ...options,
+      onLost: (error) => {
+        this.#alone.begin()
+        options.onLost(error)
+      },
+    })
   }
 
   /** Whether the authority is lost, so that this node counts alone. */
   get isDegraded(): boolean {
-    return this.#isLost
+    return this.#leases.isLost
   }
 
   /** How many requests were decided by this node's share of a limit, since the start. */
@@ -87,7 +80,7 @@ export class LeasedLimiter implements Limiter {
 
   /** Limits of which something is known here. */
   get size(): number {
-    return this.#held.size
+    return this.#leases.size
   }
 
   /** See Limiter. A refusal by a shared limit does not ask the ledger, so its credits are not among the states. */
@@ -101,92 +94,57 @@ export class LeasedLimiter implements Limiter {
         credits.push(one)
         continue
       }
-      const shared = one as AppliedShared
-      const held = this.#held.of(shared.key, shared.limit)
-      const isHere = !shared.exact && held.has(cost, nowMs)
-      ;(isHere ? here : asked).push({ applied: shared, held })
+      const part = this.#leases.partOf(one as AppliedShared)
+      if (!one.exact && part.held.has(cost, nowMs)) here.push(part)
+      else asked.push(part)
     }
-    if (asked.length === 0) return this.#takeHere(here, credits, cost, nowMs)
-    return (
-      this.#refuseAgain(here, asked, cost, nowMs) ??
-      (this.#isLost
-        ? this.#takeAlone([...here, ...asked], credits, cost, nowMs)
-        : this.#ask(here, asked, credits, cost, nowMs))
-    )
+    const request = { cost, nowMs, here, asked, credits }
+    if (asked.length === 0) return this.#takeHere(request)
+    const refusal = refusedLately(request)
+    if (refusal !== null) return refusal
+    return this.isDegraded ? this.#takeAlone(request) : this.#ask(request)
   }
 
   /** Gives back what is worth nothing here any more, or, while the authority is lost, tries it again. */
-  async tend(nowMs: number): Promise<void> {
-    if (this.#isLost) return this.#probe()
-    await this.#giveBack(this.#held.takeUnused(nowMs))
+  tend(nowMs: number): Promise<void> {
+    return this.#leases.tend(nowMs)
   }
 
   /** Gives back all that is held. */
-  async close(): Promise<void> {
-    if (!this.#isLost) await this.#giveBack(this.#held.takeUnused(null))
+  close(): Promise<void> {
+    return this.#leases.close()
   }
 
-  #takeHere(
-    here: readonly Part[],
-    credits: readonly AppliedCredits[],
-    cost: number,
-    nowMs: number,
-  ): LimitResult | Promise<LimitResult> {
+  #takeHere(request: Request): LimitResult | Promise<LimitResult> {
+    const { here, cost, nowMs } = request
     const reserved = reserve(here, cost)
-    const outcomes = here.map(({ applied, held }) => held.standing(applied, nowMs))
-    const taking = this.#finish({ reserved, counted: [], isAlone: false }, outcomes, credits, cost, nowMs)
-    if (!this.#isLost) this.#refill(here, nowMs)
+    const outcomes = standing(here, nowMs)
+    const taking = this.#finish({ reserved, counted: [], isAlone: false, outcomes }, request)
+    this.#leases.refill(here, nowMs)
     return taking
   }
 
-  /** The refusal of a limit that was asked a moment ago; null: there is none that counts. */
-  #refuseAgain(
-    here: readonly Part[],
-    asked: readonly Part[],
-    cost: number,
-    nowMs: number,
-  ): LimitResult | null {
-    let isRefused = false
-    const outcomes = asked.map(({ applied, held }) => {
-      const refusal = applied.exact ? null : held.refusalOf(applied, cost, nowMs)
-      isRefused ||= refusal !== null
-      return refusal ?? held.standing(applied, nowMs)
-    })
-    if (!isRefused) return null
-    return refusedResult(
-      [...here.map(({ applied, held }) => held.standing(applied, nowMs)), ...outcomes],
-      nowMs,
-    )
-  }
-
-  async #ask(
-    here: readonly Part[],
-    asked: readonly Part[],
-    credits: readonly AppliedCredits[],
-    cost: number,
-    nowMs: number,
-  ): Promise<LimitResult> {
+  async #ask(request: Request): Promise<LimitResult> {
+    const { here, asked, credits, cost, nowMs } = request
     const reserved = reserve(here, cost)
     // What is held and does not pay the whole cost pays a part of it.
     const parts = asked.map(({ applied, held }) => (applied.exact ? 0 : held.spendable(nowMs)))
     const periods = asked.map(({ held }) => held.periodMs)
-    for (const [index, { held }] of asked.entries()) {
-      if (parts[index]! > 0) reserved.push(...reserve([{ held }], parts[index]!))
-    }
+    reserved.push(...asked.flatMap((part, index) => reserve([part], parts[index]!)))
     const wanted = asked.map(({ applied, held }, index): Wanted => {
       const { key, limit, exact } = applied
       return { key, limit, cost: cost - parts[index]!, batch: exact ? 0 : held.batch(nowMs) }
     })
     let result: LeaseResult | null = null
     try {
-      result = await this.#lease(wanted, asked, nowMs)
+      result = await this.#leases.ask(asked, wanted, nowMs)
     } finally {
       if (result?.allowed !== true) for (const { held, units } of reserved) held.release(units)
     }
-    if (result === null) return this.#takeAlone([...here, ...asked], credits, cost, nowMs)
+    if (result === null) return this.#takeAlone(request)
     const { leased, allowed } = result
     const outcomes = [
-      ...here.map(({ applied, held }) => held.standing(applied, nowMs)),
+      ...standing(here, nowMs),
       ...asked.map(({ applied, held }, index) => outcomeOf(applied, leased[index]!, held.units)),
     ]
     for (const [index, { held }] of asked.entries()) {
@@ -195,177 +153,96 @@ export class LeasedLimiter implements Limiter {
     }
     if (!allowed) return refusedResult(outcomes, nowMs)
     const counted = asked.map(({ applied }, index) => unusedOf(applied, wanted[index]!.cost, leased[index]!))
-    const taken = { reserved, counted, isAlone: false }
+    const taken = { reserved, counted, isAlone: false, outcomes }
     if (asked.every(({ held }, index) => parts[index] === 0 || held.periodMs === periods[index])) {
-      return this.#finish(taken, outcomes, credits, cost, nowMs)
+      return this.#finish(taken, request)
     }
     // A period ended on the way: what was held of it pays nothing in the next one.
     await this.#undo(taken, nowMs)
     return this.take([...[...here, ...asked].map(({ applied }) => applied), ...credits], cost, nowMs)
   }
 
-  /** Leases in the background what is about to run out. */
-  #refill(here: readonly Part[], nowMs: number): void {
-    let parts: Part[] | null = null
-    for (const part of here) {
-      if (part.held.refill(nowMs) === 0) continue
-      parts ??= []
-      parts.push(part)
-    }
-    if (parts === null) return
-    const wanted = parts.map(({ applied, held }): Wanted => {
-      const { key, limit } = applied
-      return { key, limit, cost: 0, batch: held.refill(nowMs) }
-    })
-    this.#lease(wanted, parts, nowMs).catch(this.#onLost)
-  }
-
-  /** Asks the authority, and keeps what it leases; null: it is lost. */
-  async #lease(
-    wanted: readonly Wanted[],
-    parts: readonly Part[],
-    nowMs: number,
-  ): Promise<LeaseResult | null> {
-    const asking = parts.filter((_, index) => wanted[index]!.batch > 0)
-    for (const { held } of asking) held.beginAsking()
-    try {
-      const result = await this.#authority.lease(wanted)
-      for (const [index, part] of parts.entries()) {
-        this.#learn(part, result.leased[index]!, wanted[index]!.batch, nowMs)
-      }
-      return result
-    } catch (error) {
-      this.#lose(error)
-      return null
-    } finally {
-      for (const { held } of asking) held.endAsking()
-    }
-  }
-
-  #learn({ applied, held }: Part, leased: Leased, batch: number, askedAtMs: number): void {
-    if (this.#held.owns(held)) {
-      held.learn(leased, batch, askedAtMs)
-      if (leased.units > 0) this.#held.noteStock(held)
-    } else if (leased.units > 0) {
-      this.#held.discard(unusedOf(applied, leased.units, leased))
-    }
-  }
-
   /** Decides by what is held, and by this node's share of what is not. */
-  #takeAlone(
-    parts: readonly Part[],
-    credits: readonly AppliedCredits[],
-    cost: number,
-    nowMs: number,
-  ): LimitResult | Promise<LimitResult> {
+  #takeAlone(request: Request): LimitResult | Promise<LimitResult> {
+    const { cost, nowMs } = request
+    const parts = [...request.here, ...request.asked]
     const here = parts.filter(({ held }) => held.has(cost, nowMs))
     const rest = parts.filter(({ held }) => !held.has(cost, nowMs))
-    const wanted = rest.map(({ applied, held }) => {
-      const { key, limit } = applied
-      return { key, limit, remaining: held.standing(applied, nowMs).remaining }
+    const known = standing(rest, nowMs)
+    const wanted = rest.map(({ applied: { key, limit } }, index) => {
+      return { key, limit, remaining: known[index]!.remaining }
     })
-    const result = this.#alone.take(wanted, cost, nowMs)
+    const { allowed, leased } = this.#alone.take(wanted, cost, nowMs)
     if (rest.length > 0) this.#decidedAlone += 1
-    const reserved = result.allowed ? reserve(here, cost) : []
+    const reserved = allowed ? reserve(here, cost) : []
     const outcomes = [
-      ...here.map(({ applied, held }) => held.standing(applied, nowMs)),
-      ...rest.map(({ applied }, index) => outcomeOf(applied, result.leased[index]!, 0)),
+      ...standing(here, nowMs),
+      ...rest.map(({ applied }, index) => outcomeOf(applied, leased[index]!, 0)),
     ]
-    if (!result.allowed) return refusedResult(outcomes, nowMs)
-    const counted = rest.map(({ applied }, index) => unusedOf(applied, cost, result.leased[index]!))
-    return this.#finish({ reserved, counted, isAlone: true }, outcomes, credits, cost, nowMs)
+    if (!allowed) return refusedResult(outcomes, nowMs)
+    const counted = rest.map(({ applied }, index) => unusedOf(applied, cost, leased[index]!))
+    return this.#finish({ reserved, counted, isAlone: true, outcomes }, request)
   }
 
   /** All shared limits allow it: the credits decide. */
-  #finish(
-    taken: Taken,
-    outcomes: readonly LimitOutcome[],
-    credits: readonly AppliedCredits[],
-    cost: number,
-    nowMs: number,
-  ): LimitResult | Promise<LimitResult> {
-    if (credits.length > 0) return this.#takeCredits(taken, outcomes, credits, cost, nowMs)
-    for (const { held, units } of taken.reserved) held.confirm(units, nowMs)
-    return allowedResult(outcomes, nowMs)
+  #finish(taken: Taken, request: Request): LimitResult | Promise<LimitResult> {
+    if (request.credits.length > 0) return this.#takeCredits(taken, request)
+    confirm(taken, request.nowMs)
+    return allowedResult(taken.outcomes, request.nowMs)
   }
 
-  async #takeCredits(
-    taken: Taken,
-    outcomes: readonly LimitOutcome[],
-    credits: readonly AppliedCredits[],
-    cost: number,
-    nowMs: number,
-  ): Promise<LimitResult> {
+  async #takeCredits(taken: Taken, { credits, cost, nowMs }: Request): Promise<LimitResult> {
+    let spent: Awaited<ReturnType<typeof spendAll>>
     try {
-      const spent = await spendAll(this.#ledger, credits, cost, nowMs)
-      if (spent.allowed) {
-        for (const { held, units } of taken.reserved) held.confirm(units, nowMs)
-        return allowedResult([...outcomes, ...spent.outcomes], nowMs)
-      }
-      await this.#undo(taken, nowMs)
-      return refusedResult([...outcomes.map((one) => untaken(one, cost)), ...spent.outcomes], nowMs)
+      spent = await spendAll(this.#ledger, credits, cost, nowMs)
     } catch (fault) {
       await this.#undo(taken, nowMs)
       throw fault
     }
+    if (spent.allowed) {
+      confirm(taken, nowMs)
+      return allowedResult([...taken.outcomes, ...spent.outcomes], nowMs)
+    }
+    await this.#undo(taken, nowMs)
+    return refusedResult([...taken.outcomes.map((one) => untaken(one, cost)), ...spent.outcomes], nowMs)
   }
 
   async #undo({ reserved, counted, isAlone }: Taken, nowMs: number): Promise<void> {
     for (const { held, units } of reserved) held.release(units)
     if (isAlone) this.#alone.giveBack(counted, nowMs)
-    else await this.#giveBack(counted)
-  }
-
-  /** What cannot be given back is lost: fewer pass than could. */
-  async #giveBack(unused: readonly Unused[]): Promise<void> {
-    if (unused.length === 0) return
-    try {
-      await this.#authority.giveBack(unused)
-    } catch (error) {
-      this.#lose(error)
-    }
-  }
-
-  #lose(error: unknown): void {
-    if (!(error instanceof LimitUnavailable)) throw error
-    if (this.#isLost) return
-    this.#isLost = true
-    this.#alone.begin()
-    this.#onLost(error)
-  }
-
-  async #probe(): Promise<void> {
-    if (this.#isProbing) return
-    this.#isProbing = true
-    try {
-      await this.#authority.lease([])
-      this.#isLost = false
-      this.#onBack()
-    } catch (error) {
-      if (!(error instanceof LimitUnavailable)) throw error
-      // Still lost, which is known.
-    } finally {
-      this.#isProbing = false
-    }
+    else await this.#leases.giveBack(counted)
   }
 }
 
-function reserve(parts: readonly Pick<Part, 'held'>[], units: number): Reserved[] {
+/** The refusal of a limit that was asked a moment ago; null: there is none that counts. */
+function refusedLately({ here, asked, cost, nowMs }: Request): LimitResult | null {
+  const outcomes = asked.map(
+    ({ applied, held }) =>
+      (applied.exact ? null : held.refusalOf(applied, cost, nowMs)) ?? held.standing(applied, nowMs),
+  )
+  if (outcomes.every(({ allowed }) => allowed)) return null
+  return refusedResult([...standing(here, nowMs), ...outcomes], nowMs)
+}
+
+function reserve(parts: readonly Part[], units: number): Reserved[] {
   return parts.map(({ held }) => {
     held.reserve(units)
     return { held, units }
   })
 }
 
+function confirm({ reserved }: Taken, nowMs: number): void {
+  for (const { held, units } of reserved) held.confirm(units, nowMs)
+}
+
+function standing(parts: readonly Part[], nowMs: number): LimitOutcome[] {
+  return parts.map(({ applied, held }) => held.standing(applied, nowMs))
+}
+
 function outcomeOf(applied: AppliedShared, leased: Leased, heldUnits: number): LimitOutcome {
-  const { allowed, remaining, retryAfterMs, resetMs } = leased
-  return {
-    applied,
-    allowed,
-    remaining: Math.min(applied.limit.limit, remaining + heldUnits),
-    retryAfterMs,
-    resetMs,
-  }
+  const { allowed, retryAfterMs, resetMs } = leased
+  const remaining = Math.min(applied.limit.limit, leased.remaining + heldUnits)
+  return { applied, allowed, remaining, retryAfterMs, resetMs }
 }
 
 function unusedOf({ key, limit }: AppliedShared, units: number, { periodMs }: Leased): Unused {
