@@ -1,6 +1,7 @@
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
 export { CachedLookup, type Lease, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
 export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
 export {
@@ -35,6 +36,7 @@ export {
   parseKey,
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
+export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
 export {
   type AppliedLimit,
   type Limiter,
@@ -43,8 +45,18 @@ export {
   type LimitState,
   LimitUnavailable,
 } from './limit.ts'
-export { limitProblem } from './limit-arithmetic.ts'
+export { CLOCK_SKEW_MS, limitProblem, REORDER_MS } from './limit-arithmetic.ts'
+export type {
+  Leased,
+  LeaseResult,
+  LimitAuthority,
+  SharedLimit,
+  Unused,
+  Wanted,
+} from './limit-authority.ts'
+export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority.ts'
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
+export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
@@ -75,6 +87,7 @@ export {
   type TimeWindow,
   type WorkspaceRecord,
 } from './records.ts'
+export { type Claim, claimDigest, type ReplayGuard, ReplayUnavailable } from './replay-guard.ts'
 export {
   CREDENTIAL_STATUSES,
   type CredentialStatus,

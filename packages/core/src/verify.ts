@@ -17,7 +17,7 @@ import type { RawHeaders } from './headers.ts'
 import type { Kind, ProofResult } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 import { stateProblem, timeProblem } from './life.ts'
-import type { Limiter, LimitResult } from './limit.ts'
+import { type Limiter, type LimitResult, LimitUnavailable } from './limit.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord, Records, RoleRecord, Route, TableName } from './records.ts'
@@ -68,7 +68,8 @@ export interface Verifier {
  * Decides about a request: the one function behind the gateway, forward-auth, `POST /v1/verify` and the guard.
  * A refusal does not rest on a cached record: before refusing, the store is read again. (Two are left alone,
  * since a flood of them must not reach the store: a request without a readable credential, and a limit used up.)
- * A store that cannot be read gives UNAVAILABLE. Everything else that is thrown is a fault of ours.
+ * A store that cannot be read, and limits that cannot be counted, give UNAVAILABLE. Everything else that is thrown
+ * is a fault of ours.
  *
  * Where everything is cached no step waits: a promise is made only where the store or a ledger is asked.
  */
@@ -78,12 +79,18 @@ export async function verify(request: VerifyRequest, verifier: Verifier): Promis
     if (request.fresh || !restsOnRecords(decision)) return decision
     return await attempt({ ...request, fresh: true }, verifier)
   } catch (error) {
-    if (!(error instanceof LookupUnavailable)) throw error
-    return {
-      ...refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read'),
-      retryAfterSeconds: 1,
+    if (error instanceof LookupUnavailable) {
+      return unavailable(request.api, 'secret', 'the store cannot be read')
     }
+    if (error instanceof LimitUnavailable) {
+      return unavailable(request.api, 'limits', 'the limits cannot be counted')
+    }
+    throw error
   }
+}
+
+function unavailable(api: ApiRecord | null, check: CheckName, detail: string): Decision {
+  return { ...refuse(api, check, 'UNAVAILABLE', detail), retryAfterSeconds: 1 }
 }
 
 /** Whether a refusal could be due to a cached record. An unproven secret was read from the store already. */
