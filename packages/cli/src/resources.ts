@@ -46,6 +46,7 @@ export interface ApiResource {
   readonly requires_tls: boolean
   readonly limits: readonly LimitResource[]
   readonly outage_grace_seconds: number
+  readonly exact_limits: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly gateway_url: string | null
   readonly built_in: boolean

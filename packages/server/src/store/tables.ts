@@ -57,6 +57,7 @@ export const TABLES = {
       credentialHeader: 'text',
       limits: 'json',
       outageGraceSeconds: 'integer',
+      exactLimits: 'boolean',
       metadata: 'json',
       builtIn: 'boolean',
     },

@@ -8,6 +8,7 @@ import { line } from './testing/line.ts'
 const RATE: AppliedLimit = {
   key: 'credential:crd1:rate:default',
   owner: 'credential',
+  exact: false,
   limit: { type: 'rate', name: 'default', limit: 100, windowSeconds: 3600 },
 }
 
