@@ -1,16 +1,12 @@
 import { performance } from 'node:perf_hooks'
-import {
-  CachedLookup,
-  Follower,
-  MemoryLimiter,
-  ProofCache,
-  type RandomBytes,
-  type SealingKeys,
-} from '@credence/core'
+import { CachedLookup, Follower, ProofCache, type RandomBytes, type SealingKeys } from '@credence/core'
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
+import { type Limits, openLimits } from './limits/open-limits.ts'
+import { restoreQuotas } from './limits/saved-quotas.ts'
+import { StoreCredits } from './limits/store-credits.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
 import { UsageRecorder } from './observe/usage.ts'
@@ -39,7 +35,7 @@ const FLUSH_EVERY_MS = 1000
 const MAX_USAGE_ENTRIES = 100_000
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
-export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
+export async function assembleContext(parts: Parts): Promise<{ context: Context; limits: Limits }> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
   const directory = new ApiDirectory(store)
   let feedWorks = true
@@ -61,11 +57,19 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
   const lookup = new CachedLookup(store, follower, config.cacheEntries)
   await directory.load()
   await follower.poll()
-  const limiter = new MemoryLimiter({
-    maxCounters: config.limitCounters,
-    ledger: { spend: (...args) => store.spendCredits(...args) },
+  const limits = await openLimits({
+    config,
+    credits: new StoreCredits(store),
+    installationId: parts.defaultWorkspaceId,
+    primary: null,
+    nodes: () => 1,
+    clock,
+    random: Math.random,
+    log,
+    every,
   })
-  limiter.restore((await usageStore.loadCounters()).map(([key, a, b]) => [key, { a, b }] as const))
+  const { limiter } = limits
+  if (limits.quotas !== null) await restoreQuotas(usageStore, limits.quotas)
   const usage = new UsageRecorder({
     store: usageStore,
     flushEveryMs: FLUSH_EVERY_MS,
@@ -77,6 +81,7 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
   metrics.watch({
     feed: () => ({ position: follower.position, lagMs: follower.lagMs() }),
     usage: () => usage.stats,
+    limits: limits.state,
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
   const context: Context = {
@@ -88,6 +93,7 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     directory,
     verifier: { lookup, proofs, sealingKeys, limiter, clock },
     limiter,
+    limits,
     sealingKeys,
     usage,
     decisions: new DecisionLog(),
@@ -101,5 +107,5 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     readiness: { ready: true },
     startedAtMs: clock(),
   }
-  return { context, limiter }
+  return { context, limits }
 }

@@ -3,7 +3,6 @@ import { mkdirSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
-import type { MemoryLimiter } from '@credence/core'
 import { adminKeyPath, firstAdminKey } from './admin-key-file.ts'
 import { assembleContext } from './assemble-context.ts'
 import type { Config, Environment } from './config.ts'
@@ -18,6 +17,8 @@ import {
   stopSignal,
   storePath,
 } from './host.ts'
+import type { Limits } from './limits/open-limits.ts'
+import { saveQuotas } from './limits/saved-quotas.ts'
 import { openListeners } from './listeners.ts'
 import { createLog } from './observe/log.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
@@ -68,7 +69,7 @@ export async function serve(config: Config): Promise<Server> {
     migrate: config.migrate,
     clock: Date.now,
   })
-  const { context, limiter } = await assembleContext({
+  const { context, limits } = await assembleContext({
     config,
     store,
     usageStore,
@@ -82,13 +83,14 @@ export async function serve(config: Config): Promise<Server> {
   })
   const timers = [
     every(config.feedPollMs, () => void context.follower.poll()),
-    every(COUNTERS_EVERY_MS, () => void saveCounters(context, limiter)),
+    every(COUNTERS_EVERY_MS, () => void saveCounters(context, limits)),
     every(HOUSEKEEPING_EVERY_MS, () => void keepHouse(context)),
   ]
   const closeStores = async () => {
     for (const stopTimer of timers) stopTimer()
     await context.usage.close()
-    await saveCounters(context, limiter)
+    await limits.close()
+    await saveCounters(context, limits)
     await Promise.all([usageStore.close(), store.close()])
   }
   let closeListeners: () => Promise<void>
@@ -135,16 +137,8 @@ function every(ms: number, callback: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-/** Quotas survive a restart, but for what a crash loses of the last second. */
-async function saveCounters({ usageStore, log }: Context, limiter: MemoryLimiter): Promise<void> {
-  const dirty = [...limiter.dirtyQuotas()]
-  if (dirty.length === 0) return
-  try {
-    await usageStore.saveCounters(dirty.map(([key, { a, b }]) => [key, a, b] as const))
-  } catch (error) {
-    limiter.markDirty(dirty)
-    log.error({ err: error }, 'quota counters were not written')
-  }
+async function saveCounters({ usageStore, log }: Context, { quotas }: Limits): Promise<void> {
+  if (quotas !== null) await saveQuotas(usageStore, quotas, log)
 }
 
 async function keepHouse({ store, clock, log }: Context): Promise<void> {

@@ -11,6 +11,8 @@ export interface MetricSources {
   readonly feed: () => { readonly position: number; readonly lagMs: number }
   /** Usage not yet flushed, and decisions that could not be counted since the start. */
   readonly usage: () => { readonly pending: number; readonly dropped: number }
+  /** Whether whoever counts limits for all nodes is lost, and the requests decided without since the start. */
+  readonly limits: () => { readonly isDegraded: boolean; readonly decidedAlone: number }
 }
 
 export interface MetricsOptions {
@@ -88,7 +90,21 @@ export class Metrics {
       'Usage entries that wait for the next flush.',
       () => sources.usage().pending,
     )
-    const { usage } = sources
+    this.#gauge(
+      'credence_limits_degraded',
+      '1 while whoever counts limits for all nodes is lost and this node counts alone, else 0.',
+      () => (sources.limits().isDegraded ? 1 : 0),
+    )
+    const { usage, limits } = sources
+    new Counter({
+      name: 'credence_limits_degraded_decisions_total',
+      help: "Requests that were decided by this node's share of a limit.",
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(limits().decidedAlone)
+      },
+    })
     new Counter({
       name: 'credence_usage_dropped_total',
       help: 'Uses that were not counted: too many entries waited, or a flush failed.',

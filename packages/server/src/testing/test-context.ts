@@ -40,7 +40,7 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
   if (secret === null) throw new Error('the store was used before: its admin key is not known')
 
   const usageStore = openMemoryUsageStore(clock)
-  const { context } = await assembleContext({
+  const { context, limits } = await assembleContext({
     config,
     store,
     usageStore,
@@ -53,6 +53,7 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
     every: () => () => {},
   })
   const close = async () => {
+    await limits.close()
     await context.usage.close()
     await usageStore.close()
     await store.close()

@@ -1,0 +1,34 @@
+import type { CounterEntry } from '@credence/core'
+import type { Logger } from 'pino'
+import type { UsageStore } from '../store/usage-port.ts'
+
+/** Whoever counts quotas in memory: a MemoryLimiter, or the MemoryAuthority of a primary process. */
+export interface QuotaCounters {
+  dirtyQuotas(): Iterable<CounterEntry>
+  markDirty(entries: Iterable<CounterEntry>): void
+  restore(entries: Iterable<CounterEntry>): void
+}
+
+/** Takes over the quotas that an earlier process saved. */
+export async function restoreQuotas(
+  store: Pick<UsageStore, 'loadCounters'>,
+  counters: QuotaCounters,
+): Promise<void> {
+  counters.restore((await store.loadCounters()).map(([key, a, b]) => [key, { a, b }] as const))
+}
+
+/** Quotas survive a restart, but for what a crash loses since this was last called. */
+export async function saveQuotas(
+  store: Pick<UsageStore, 'saveCounters'>,
+  counters: QuotaCounters,
+  log: Logger,
+): Promise<void> {
+  const dirty = [...counters.dirtyQuotas()]
+  if (dirty.length === 0) return
+  try {
+    await store.saveCounters(dirty.map(([key, { a, b }]) => [key, a, b] as const))
+  } catch (error) {
+    counters.markDirty(dirty)
+    log.error({ err: error }, 'quota counters were not written')
+  }
+}
