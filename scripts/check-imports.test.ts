@@ -108,6 +108,12 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     /must not import fastify/,
   ],
   [
+    'limits → operations',
+    'packages/server/src/limits/a.ts',
+    "import '../operations/o.ts'",
+    /limits\/ must not reach .*operations/,
+  ],
+  [
     'observe → http',
     'packages/server/src/observe/a.ts',
     "export { b } from '../http/b.ts'",

@@ -36,6 +36,7 @@ const LAYERS = [
   { below: 'packages/server/src/store/', above: ['operations/', 'http/', 'gateway/'], bare: ['fastify'] },
   { below: 'packages/server/src/operations/', above: ['http/', 'gateway/'], bare: ['fastify'] },
   { below: 'packages/server/src/observe/', above: ['http/', 'gateway/'], bare: [] },
+  { below: 'packages/server/src/limits/', above: ['operations/', 'http/', 'gateway/'], bare: ['fastify'] },
 ] as const
 
 interface Edge extends ImportStatement {

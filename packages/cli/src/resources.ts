@@ -209,6 +209,7 @@ export interface StatusResource {
   readonly store: { readonly name: string; readonly schema: number }
   readonly feed: { readonly position: number; readonly lag_ms: number | null; readonly bound_ms: number }
   readonly usage: { readonly queued: number; readonly dropped: number }
+  readonly limits: { readonly counted_by: string; readonly degraded: boolean; readonly decided_alone: number }
   readonly uptime_seconds: number
   readonly listeners: readonly { readonly name: string; readonly host: string; readonly port: number }[]
   readonly nodes: number

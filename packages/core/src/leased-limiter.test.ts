@@ -145,6 +145,24 @@ describe('a limiter that leases', () => {
     assert.equal(left(applied), 800)
   })
 
+  test('gives back at the end also what was still under way to it', async () => {
+    const one = node()
+    const applied = appliedTo(DAILY)
+    for (let time = 1; time <= 200; time++) {
+      const { calls } = authority
+      const taking = one.take([applied], 1, nowMs)
+      const leasesInBackground = !(taking instanceof Promise) && authority.calls > calls
+      if (leasesInBackground) {
+        await one.close()
+        assert.equal(left(applied), 1000 - time)
+        return
+      }
+      await taking
+      await settled()
+    }
+    assert.fail('nothing was leased in the background')
+  })
+
   test('a refused request spends nothing: not what is held, not what is counted elsewhere', async () => {
     const one = node()
     const [leased, small] = [appliedTo(DAILY), appliedTo(SMALL)]

@@ -31,6 +31,7 @@ export class Leases {
   readonly #onBack: () => void
   #isLost = false
   #isProbing = false
+  readonly #refilling = new Set<Promise<unknown>>()
 
   constructor(options: LeasesOptions) {
     this.#authority = options.authority
@@ -79,7 +80,10 @@ export class Leases {
       const { key, limit } = applied
       return { key, limit, cost: 0, batch: held.refill(nowMs) }
     })
-    this.ask(low, wanted, nowMs).catch(this.#onLost)
+    const refilling: Promise<unknown> = this.ask(low, wanted, nowMs)
+      .catch(this.#onLost)
+      .finally(() => this.#refilling.delete(refilling))
+    this.#refilling.add(refilling)
   }
 
   /** Gives back units; what cannot be given back is lost: fewer pass than could. */
@@ -98,8 +102,9 @@ export class Leases {
     else await this.giveBack(this.#held.takeUnused(nowMs))
   }
 
-  /** Gives back all that is held. */
+  /** Gives back all that is held, once what is under way has come. */
   async close(): Promise<void> {
+    await Promise.all(this.#refilling)
     if (!this.#isLost) await this.giveBack(this.#held.takeUnused(null))
   }
 

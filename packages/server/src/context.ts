@@ -2,6 +2,7 @@ import type { CachedLookup, Follower, Limiter, RandomBytes, SealingKeys, Verifie
 import type { Logger } from 'pino'
 import type { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
+import type { Limits } from './limits/open-limits.ts'
 import type { Members } from './members.ts'
 import type { DecisionLog } from './observe/decisions.ts'
 import type { Metrics } from './observe/metrics.ts'
@@ -28,6 +29,8 @@ export interface Context {
   readonly directory: ApiDirectory
   readonly verifier: Verifier
   readonly limiter: Limiter
+  /** Whoever counts limits, and remembers what may be used once. */
+  readonly limits: Limits
   readonly sealingKeys: SealingKeys
   readonly usage: UsageRecorder
   readonly decisions: DecisionLog

@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { newNode } from './follow-feed.ts'
 import { openUsage } from './host.ts'
 import { startLeaderWork } from './leader-work.ts'
-import { keepQuotas, openNodeLimiter } from './node-limiter.ts'
+import { keepQuotas } from './limits/saved-quotas.ts'
 import { prepare } from './prepare.ts'
 import type { Server } from './server.ts'
 import { type Serving, startServing } from './serving.ts'
@@ -15,13 +15,12 @@ import { every } from './timers.ts'
 export async function serveSingle(config: Config, log: Logger): Promise<Server> {
   const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config)
   const usageStore = await openUsage(config)
-  const limiter = await openNodeLimiter(config, store, usageStore)
   const leaderWork = await startLeaderWork(config, store, log, Date.now)
   const context = await assembleContext({
     config,
     store,
     usageStore,
-    limiter,
+    primary: null,
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log,
@@ -32,10 +31,12 @@ export async function serveSingle(config: Config, log: Logger): Promise<Server> 
     isLeader: leaderWork.isLeader,
     every,
   })
-  const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
+  const { limits } = context
+  const stopKeepingQuotas = limits.quotas === null ? null : keepQuotas(usageStore, limits.quotas, log, every)
   const closeStores = async () => {
     leaderWork.stop()
-    await stopKeepingQuotas()
+    await limits.close()
+    await stopKeepingQuotas?.()
     await Promise.all([usageStore.close(), store.close()])
   }
   let serving: Serving

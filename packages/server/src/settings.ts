@@ -13,6 +13,8 @@ import {
   oneOf,
   type Parser,
   publicUrl,
+  type ValkeyAddress,
+  valkeyUrl,
   wholeNumber,
   workerCount,
 } from './setting-parsers.ts'
@@ -142,6 +144,24 @@ const keeping = {
   ),
 }
 
+const sharing = {
+  valkeyUrl: {
+    ...optional(
+      'CREDENCE_VALKEY_URL',
+      valkeyUrl,
+      'limits are counted by each process alone',
+      'Valkey or Redis, in which nodes count limits together and remember what may be used once.',
+    ),
+    secret: true,
+  } satisfies Setting<ValkeyAddress | null>,
+  creditBlock: given(
+    'CREDENCE_CREDIT_BLOCK',
+    wholeNumber(1, 100_000),
+    '1',
+    'Credits taken from the store at once. With 1 they are exact; above, a crash loses fewer than this of each limit.',
+  ),
+}
+
 const observing = {
   logFormat: optional(
     'CREDENCE_LOG',
@@ -245,7 +265,7 @@ const bounds = {
 }
 
 /** By the name that each has in the configuration. */
-export const SETTINGS = { ...listening, ...keeping, ...observing, ...bounds }
+export const SETTINGS = { ...listening, ...keeping, ...sharing, ...observing, ...bounds }
 
 export type SettingKey = keyof typeof SETTINGS
 /** The value of each setting, before those that follow from others are filled in. */

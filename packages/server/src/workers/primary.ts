@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
+import { MemoryAuthority, MemoryReplayGuard } from '@credence/core'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { newNode } from '../follow-feed.ts'
 import { certificateFor, HostProblem, openUsage } from '../host.ts'
 import { startLeaderWork } from '../leader-work.ts'
-import { keepQuotas, openNodeLimiter } from '../node-limiter.ts'
+import { MAX_CLAIMS } from '../limits/open-limits.ts'
+import { keepQuotas, restoreQuotas } from '../limits/saved-quotas.ts'
 import { prepare } from '../prepare.ts'
 import type { Server } from '../server.ts'
 import type { Listening } from '../serving.ts'
-import { after } from '../timers.ts'
+import { after, every } from '../timers.ts'
 import { forking } from './fork-worker.ts'
-import { serveLimiter } from './limiter-service.ts'
 import { NodeGathering } from './node-service.ts'
+import { serveShared } from './shared-limits.ts'
 import { serveStore } from './store-service.ts'
 import { serveUsage } from './usage-service.ts'
 import { WorkerSet } from './worker-set.ts'
@@ -29,8 +31,10 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
   certificateFor(config)
   const { store, workspaceId, isFirstStart } = await prepare(config)
   const usageStore = await openUsage(config)
-  const limiter = await openNodeLimiter(config, store, usageStore)
-  const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
+  const authority = new MemoryAuthority({ maxCounters: config.limitCounters, clock: Date.now })
+  await restoreQuotas(usageStore, authority)
+  const stopKeepingQuotas = keepQuotas(usageStore, authority, log, every)
+  const shared = { authority, replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock: Date.now }) }
   const leaderWork = await startLeaderWork(config, store, log, Date.now)
   const workers: WorkerSet = new WorkerSet({
     count,
@@ -40,7 +44,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
       const { channel } = worker
       if (store.name === 'sqlite') serveStore(channel, store)
       serveUsage(channel, usageStore)
-      serveLimiter(channel, limiter, Date.now)
+      serveShared(channel, shared)
       node.serve(worker)
     },
     log,

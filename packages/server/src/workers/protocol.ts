@@ -1,5 +1,4 @@
 /** What a primary and its workers ask of each other, by the names under which they serve it. */
-import type { AppliedLimit, LimitResult } from '@credence/core'
 import type { Config } from '../config.ts'
 import type { ProcessIdentity } from '../follow-feed.ts'
 import type { DecisionQuery } from '../observe/decisions.ts'
@@ -47,9 +46,4 @@ export interface NodeService {
   workers(): Promise<WorkersSeen>
   /** Whether the node does the work of the leader. */
   isLeader(): Promise<boolean>
-}
-
-/** `limiter`: counts for all workers, by its own clock. */
-export interface LimiterService {
-  take(applied: readonly AppliedLimit[], cost: number): Promise<LimitResult>
 }

@@ -8,8 +8,8 @@ import { viewOfOne } from '../observe/node-view.ts'
 import { type Listening, startServing } from '../serving.ts'
 import { every } from '../timers.ts'
 import type { Channel } from './ipc.ts'
-import { limiterOver } from './limiter-service.ts'
 import type { NodeService, PrimaryService, WorkerService, WorkerStart } from './protocol.ts'
+import { sharedOver } from './shared-limits.ts'
 import { usageStoreOver } from './usage-service.ts'
 import { viewOfNode } from './view-of-node.ts'
 import { WorkerStore } from './worker-store.ts'
@@ -40,7 +40,7 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
     config,
     store,
     usageStore: usageStoreOver(channel),
-    limiter: limiterOver(channel),
+    primary: sharedOver(channel),
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log: createLog({
@@ -75,6 +75,7 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
     async stop() {
       stopAsking()
       await stop()
+      await context.limits.close()
       await store.close()
     },
   }

@@ -40,6 +40,7 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
       bound_ms: config.leaseMs,
     },
     usage: { queued: pending, dropped },
+    limits: limitsOf(context),
     uptime_seconds: Math.max(0, Math.floor((clock() - startedAtMs) / 1000)),
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
     counts: { apis: apis.length },
@@ -54,6 +55,11 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
       leader: sign.isLeader,
     })),
   }
+}
+
+function limitsOf({ limits }: Context) {
+  const { countedBy, isDegraded, decidedAlone } = limits.state()
+  return { counted_by: countedBy, degraded: isDegraded, decided_alone: decidedAlone }
 }
 
 function byNode(a: SignOfLife, b: SignOfLife): number {
@@ -88,6 +94,13 @@ const SHOW = routeSchema({
       usage: Strict({
         queued: Type.Integer({ description: 'Entries that wait for the next flush.' }),
         dropped: Type.Integer({ description: 'Uses that were not counted since the start.' }),
+      }),
+      limits: Strict({
+        counted_by: OneOf(['process', 'primary', 'valkey']),
+        degraded: Type.Boolean({
+          description: 'Whoever counts for all is lost: this process counts its share alone.',
+        }),
+        decided_alone: Type.Integer({ description: 'Requests that were decided so since the start.' }),
       }),
       uptime_seconds: Type.Integer(),
       listeners: Type.Array(
