@@ -39,7 +39,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
   const workers: WorkerSet = new WorkerSet({
     count,
     fork: forking(),
-    start: { config, workspaceId, node: newNode(config, randomBytes) },
+    start: { config, workspaceId, storeName: store.name, node: newNode(config, randomBytes) },
     serve(worker) {
       const { channel } = worker
       if (store.name === 'sqlite') serveStore(channel, store)

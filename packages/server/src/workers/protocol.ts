@@ -6,6 +6,7 @@ import type { ExplainedDecision } from '../observe/explain.ts'
 import type { MetricSamples } from '../observe/metric-samples.ts'
 import type { WorkersSeen } from '../observe/node-view.ts'
 import type { Listening } from '../serving.ts'
+import type { Store } from '../store/port.ts'
 
 /** `primary`: how a worker comes to life. */
 export interface PrimaryService {
@@ -23,6 +24,7 @@ export interface WorkerStart {
   readonly number: number
   /** Of the workspace `default`. */
   readonly workspaceId: string
+  readonly storeName: Store['name']
   readonly node: Omit<ProcessIdentity, 'worker'>
 }
 

@@ -38,7 +38,9 @@ test('workers that lease at once get exactly the limit together, by the clock of
 })
 
 test('of workers that claim the same one is the first', async (t) => {
-  const shared = counting(() => 1_000)
+  let nowMs = 1_000
+  const shared = counting(() => nowMs)
+  nowMs = 2_000
   const claims = [line(), line(), line()].map(({ primary, worker, cut }) => {
     serveShared(primary, shared)
     t.after(cut)

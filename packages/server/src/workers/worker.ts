@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import { assembleContext } from '../assemble-context.ts'
-import { isMendable, keyringFor, storePath } from '../host.ts'
+import { isMendable, keyringFor, openStore, storePath } from '../host.ts'
 import { BEAT_EVERY_MS } from '../members.ts'
 import { createLog } from '../observe/log.ts'
 import { viewOfOne } from '../observe/node-view.ts'
@@ -31,8 +31,8 @@ export async function runWorker(channel: Channel): Promise<void> {
 }
 
 async function startWorker(channel: Channel, start: WorkerStart): Promise<Listening> {
-  const { config, number, workspaceId, node } = start
-  const store = new WorkerStore(storePath(config), channel)
+  const { config, number, workspaceId, storeName, node } = start
+  const store = storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config)
   const { sealingKeys } = await keyringFor(config, store)
   const primaryNode = channel.remote<NodeService>('node')
   let leads = await primaryNode.isLeader()
