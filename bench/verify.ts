@@ -15,6 +15,7 @@ import {
   MemoryLimiter,
   ProofCache,
   type RecordReader,
+  SourceBudget,
   sealDigest,
   type Verifier,
   type VerifyRequest,
@@ -37,13 +38,15 @@ const presented = Array.from({ length: CREDENTIALS }, issue)
 const verifier: Verifier = {
   lookup: new CachedLookup(
     { read: async (_table, id) => rows.get(id) } as RecordReader,
-    { holds: () => true },
-    100_000,
+    { holds: () => true, overdueMs: () => 0 },
+    { maxEntries: 100_000, maxBytes: 1e9 },
   ),
   proofs: new ProofCache(100_000, randomBytes),
   sealingKeys,
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),
   clock: Date.now,
+  rereads: new SourceBudget({ perSecond: 20, burst: 100, maxSources: 10_000 }),
+  pace: () => new Promise((resolve) => setTimeout(resolve, 5)),
 }
 /** One per credential, made before and drawn from, so that only the deciding is timed. */
 const requests = presented.map(requestWith)

@@ -50,7 +50,10 @@ function setUp(leaseMs = 1000) {
     monotonic: () => time.monotonic,
     wall: () => time.wall,
   })
-  const lookup = new CachedLookup({ read: async () => aRole() as never }, follower, 100)
+  const lookup = new CachedLookup({ read: async () => aRole() as never }, follower, {
+    maxEntries: 100,
+    maxBytes: 1e9,
+  })
   const pass = (ms: number) => {
     time.monotonic += ms
     time.wall += ms
@@ -124,7 +127,8 @@ describe('the follower', () => {
     let works = false
     const follower = new Follower(0, {
       feed: { changesSince: async () => ({ head: 9, changes: [] }) },
-      lookup: () => new CachedLookup({ read: async () => undefined }, follower, 10),
+      lookup: () =>
+        new CachedLookup({ read: async () => undefined }, follower, { maxEntries: 10, maxBytes: 1e6 }),
       onTouched: () => {},
       onMissed: () => {
         if (!works) throw new Error('the store is gone')
@@ -179,6 +183,18 @@ describe('the follower', () => {
       faults.map((fault) => fault === null),
       [true, false, true],
     )
+  })
+
+  it('says how long the lease has been over, by whichever clock says more', async () => {
+    const { follower, time, pass } = setUp(1000)
+    assert.equal(follower.overdueMs(), Number.POSITIVE_INFINITY)
+    await follower.poll()
+    pass(1000)
+    assert.equal(follower.overdueMs(), 0)
+    pass(250)
+    assert.equal(follower.overdueMs(), 250)
+    time.wall -= 300_000
+    assert.ok(follower.overdueMs() > 200_000)
   })
 
   it('ends the lease when its own write cannot be followed', async () => {

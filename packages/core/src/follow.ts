@@ -66,6 +66,12 @@ export class Follower implements Lease {
     )
   }
 
+  overdueMs(): number {
+    const { leaseMs, monotonic, wall } = this.#options
+    const wallAgeMs = Math.abs(wall() - this.#confirmedWallMs)
+    return Math.max(0, monotonic() - this.#confirmedMonotonicMs - leaseMs, wallAgeMs - leaseMs)
+  }
+
   /** Milliseconds since the feed last confirmed that nothing was missed; Infinity before the first time. */
   lagMs(): number {
     return this.#options.monotonic() - this.#confirmedMonotonicMs

@@ -1,5 +1,11 @@
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
-export { CachedLookup, type Lease, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
+export {
+  type CacheBounds,
+  CachedLookup,
+  type Lease,
+  LookupUnavailable,
+  type RecordReader,
+} from './cached-lookup.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
 export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
 export {
@@ -100,6 +106,7 @@ export {
   scopesNamed,
 } from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
+export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
 export { canonicalTarget } from './target.ts'
 export {

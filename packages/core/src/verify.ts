@@ -1,6 +1,12 @@
 import { appliedLimits } from './applied-limits.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { type CachedLookup, LookupUnavailable } from './cached-lookup.ts'
+import {
+  type CachedLookup,
+  FROM_CACHE,
+  FROM_STORE,
+  LookupUnavailable,
+  type Reading,
+} from './cached-lookup.ts'
 import { checkConditions } from './condition.ts'
 import {
   allow,
@@ -20,10 +26,11 @@ import { stateProblem, timeProblem } from './life.ts'
 import type { Limiter, LimitResult } from './limit.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import type { ProofCache } from './proof-cache.ts'
-import type { ApiRecord, Records, RoleRecord, Route, TableName } from './records.ts'
+import type { ApiRecord, RoleRecord, Route } from './records.ts'
 import { routeFor } from './route-for.ts'
 import { parseScopeExpression, type ScopeExpression, satisfies } from './scope.ts'
 import type { SealingKeys } from './seal.ts'
+import type { SourceBudget } from './source-budget.ts'
 
 /** A request to decide about. */
 export interface VerifyRequest {
@@ -62,28 +69,68 @@ export interface Verifier {
   readonly sealingKeys: SealingKeys
   readonly limiter: Limiter
   readonly clock: () => number
+  /** How often the store is read again, for each source, before it is refused. */
+  readonly rereads: SourceBudget
+  /**
+   * Resolves a fixed time after the call, longer than it takes to look an id up: the refusal of an unproven secret
+   * waits for it, so that its time does not tell whether the id exists.
+   */
+  readonly pace: () => Promise<void>
 }
 
 /**
  * Decides about a request: the one function behind the gateway, forward-auth, `POST /v1/verify` and the guard.
- * A refusal does not rest on a cached record: before refusing, the store is read again. (Two are left alone,
- * since a flood of them must not reach the store: a request without a readable credential, and a limit used up.)
- * A store that cannot be read gives UNAVAILABLE. Everything else that is thrown is a fault of ours.
+ * A refusal does not rest on a cached record: before refusing, the store is read again, within a budget for each
+ * source; who has used it up is refused by what is cached, which is at most as old as the lease.
+ * A store that cannot be read gives UNAVAILABLE, unless the API has chosen to go on for a while with what is known.
+ * Everything else that is thrown is a fault of ours.
  *
  * Where everything is cached no step waits: a promise is made only where the store or a ledger is asked.
  */
 export async function verify(request: VerifyRequest, verifier: Verifier): Promise<Decision> {
   try {
-    const decision = await attempt(request, verifier)
+    const decision = await attempt(request, request.fresh ? FROM_STORE : FROM_CACHE, verifier)
     if (request.fresh || !restsOnRecords(decision)) return decision
-    return await attempt({ ...request, fresh: true }, verifier)
+    const source = request.ip ?? decision.credential?.id ?? ''
+    if (!verifier.rereads.take(source, verifier.clock())) return decision
+    if (decision.failedCheck === 'limits' && (await isCurrent(decision, verifier.lookup))) return decision
+    return await attempt(request, FROM_STORE, verifier)
   } catch (error) {
     if (!(error instanceof LookupUnavailable)) throw error
-    return {
-      ...refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read'),
-      retryAfterSeconds: 1,
-    }
+    return (
+      (await decideInGrace(request, verifier)) ?? {
+        ...refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read'),
+        retryAfterSeconds: 1,
+      }
+    )
   }
+}
+
+/**
+ * The store is gone: an API that has chosen so is served for a stated while by what is known. Null: that is not so,
+ * or what is known does not allow it; it may have changed meanwhile, so it is no reason to refuse either.
+ */
+async function decideInGrace(request: VerifyRequest, verifier: Verifier): Promise<Decision | null> {
+  const graceMs = (request.api?.outageGraceSeconds ?? 0) * 1000
+  if (graceMs === 0 || request.fresh) return null
+  try {
+    const decision = await attempt(request, { from: 'memory', graceMs }, verifier)
+    const isOf = decision.code === 'VALID' || decision.failedCheck === 'limits'
+    return isOf ? { ...decision, staleSeconds: Math.ceil(verifier.lookup.overdueMs() / 1000) } : null
+  } catch (error) {
+    if (error instanceof LookupUnavailable) return null
+    throw error
+  }
+}
+
+/** Whether the records whose limits refused are those in the store. Asking so, and not deciding again, spends nothing. */
+async function isCurrent({ api, credential, principal }: Decision, lookup: CachedLookup): Promise<boolean> {
+  const now = await Promise.all([
+    lookup.read('api', api!.id),
+    lookup.read('credential', credential!.id),
+    lookup.read('principal', principal!.id),
+  ])
+  return [api, credential, principal].every((used, i) => used!.revision === now[i]?.revision)
 }
 
 /** Whether a refusal could be due to a cached record. An unproven secret was read from the store already. */
@@ -91,10 +138,10 @@ function restsOnRecords(decision: Decision): boolean {
   switch (decision.failedCheck) {
     case null:
     case 'proxy':
-    case 'extract':
     case 'secret':
-    case 'limits':
       return false
+    case 'extract':
+    case 'limits':
     case 'request':
     case 'route':
     case 'tls':
@@ -110,10 +157,10 @@ function restsOnRecords(decision: Decision): boolean {
 }
 
 /** The ordered checks: route and TLS, then what was presented, then who that is and what it may do. */
-async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Decision> {
+async function attempt(request: VerifyRequest, reading: Reading, verifier: Verifier): Promise<Decision> {
   const { lookup } = verifier
   let api = request.api
-  if (api !== null && request.fresh) {
+  if (api !== null && reading.from === 'store') {
     const now = await lookup.read('api', api.id)
     if (now === undefined) return refuse(api, 'route', 'ROUTE_UNKNOWN', 'the API was deleted')
     api = now
@@ -126,7 +173,7 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
   }
   if (api !== null && route?.public) return passPublic(api, route)
 
-  const proving = proveCaller(api, route, request, verifier)
+  const proving = proveCaller(api, route, request, reading, verifier)
   const proof = proving instanceof Promise ? await proving : proving
   if (proof.type === 'refused') {
     return refuse(api, proof.check ?? 'secret', proof.code, proof.detail, route)
@@ -136,7 +183,7 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
     const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
     return refuse(api, 'secret', 'NOT_FOUND', detail, route)
   }
-  const finding = recordOf('principal', credential.principalId, request.fresh, lookup)
+  const finding = lookup.find('principal', credential.principalId, reading)
   const principal = finding instanceof Promise ? await finding : finding
   if (principal === undefined || principal.workspaceId !== credential.workspaceId) {
     return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
@@ -146,12 +193,12 @@ async function attempt(request: VerifyRequest, verifier: Verifier): Promise<Deci
   const over = stateProblem(identity) ?? timeProblem(identity, nowMs)
   if (over !== null) return deny(identity, over.check, over.code, over.detail)
   if (api === null && request.homeApiId !== null) {
-    api = (await recordOf('api', request.homeApiId(credential.workspaceId), request.fresh, lookup)) ?? null
+    api = (await lookup.find('api', request.homeApiId(credential.workspaceId), reading)) ?? null
     if (api === null) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
   }
   if (api === null) return allow(identity, [], null, [])
   const caller: Caller = { api, route, credential, version, principal }
-  const gathering = rolesFor(caller, lookup, request.fresh)
+  const gathering = rolesFor(caller, lookup, reading)
   const roles = gathering instanceof Promise ? await gathering : gathering
   return decideAbout(caller, roles, matched?.expression ?? null, request, verifier, nowMs)
 }
@@ -164,7 +211,8 @@ function proveCaller(
   api: ApiRecord | null,
   route: Route | null,
   request: VerifyRequest,
-  { lookup, proofs, sealingKeys }: Verifier,
+  reading: Reading,
+  { lookup, proofs, sealingKeys, pace }: Verifier,
 ): CallerProof | Promise<CallerProof> {
   let presented = request.credential
   if (presented === null) {
@@ -179,7 +227,7 @@ function proveCaller(
     const detail = `${kind.kind} is not among ${accepts.join(', ')}`
     return { type: 'refused', check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
   }
-  return kind.prove(presented, { lookup, proofs, sealingKeys, fresh: request.fresh })
+  return kind.prove(presented, { lookup, proofs, sealingKeys, reading, pace })
 }
 
 function kindOf(presented: Presented): Kind | undefined {
@@ -270,10 +318,10 @@ const NO_ROLES: ReadonlyMap<string, RoleRecord> = new Map()
 function rolesFor(
   { credential, principal, api }: Caller,
   lookup: CachedLookup,
-  fresh: boolean,
+  reading: Reading,
 ): ReadonlyMap<string, RoleRecord> | Promise<ReadonlyMap<string, RoleRecord>> {
   const ids = roleIdsFor(credential, principal, api.id)
-  return ids.length === 0 ? NO_ROLES : readRoles(ids, credential.workspaceId, lookup, fresh)
+  return ids.length === 0 ? NO_ROLES : readRoles(ids, credential.workspaceId, lookup, reading)
 }
 
 /** Those that exist, and in the credential's own workspace. */
@@ -281,11 +329,11 @@ async function readRoles(
   ids: readonly string[],
   workspaceId: string,
   lookup: CachedLookup,
-  fresh: boolean,
+  reading: Reading,
 ): Promise<ReadonlyMap<string, RoleRecord>> {
   const roles = new Map<string, RoleRecord>()
   for (const id of ids) {
-    const role = await recordOf('role', id, fresh, lookup)
+    const role = await lookup.find('role', id, reading)
     if (role !== undefined && role.workspaceId === workspaceId) roles.set(id, role)
   }
   return roles
@@ -317,14 +365,4 @@ function refusedForeign({ scheme }: Presented): CallerProof {
         code: 'MALFORMED',
         detail: 'what was presented has the form of no kind of credential',
       }
-}
-
-/** From the cache where it may be used, at once; else from the store. */
-function recordOf<T extends TableName>(
-  table: T,
-  id: string,
-  fresh: boolean,
-  lookup: CachedLookup,
-): Records[T] | undefined | Promise<Records[T] | undefined> {
-  return fresh ? lookup.read(table, id) : (lookup.peek(table, id) ?? lookup.read(table, id))
 }

@@ -3,9 +3,9 @@ import type { Logger } from 'pino'
 import { assembleContext } from './assemble-context.ts'
 import type { Config } from './config.ts'
 import { openUsage } from './host.ts'
-import { keepHouse } from './housekeeping.ts'
 import { keepQuotas, openNodeLimiter } from './node-limiter.ts'
 import { prepare } from './prepare.ts'
+import { identityOf, newNodeId } from './process-identity.ts'
 import type { Server } from './server.ts'
 import { type Serving, startServing } from './serving.ts'
 import { every } from './timers.ts'
@@ -26,13 +26,11 @@ export async function serveSingle(config: Config, log: Logger): Promise<Server> 
     clock: Date.now,
     randomBytes,
     processMetrics: true,
-    worker: 0,
     every,
+    process: identityOf(config, newNodeId(randomBytes), 0),
   })
   const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
-  const stopKeepingHouse = keepHouse(store, log, Date.now)
   const closeStores = async () => {
-    stopKeepingHouse()
     await stopKeepingQuotas()
     await Promise.all([usageStore.close(), store.close()])
   }

@@ -1,5 +1,7 @@
 import type { Context, OwnListener } from './context.ts'
+import { LEADER_WORK_EVERY_MS } from './leader-work.ts'
 import { openListeners } from './listeners.ts'
+import { BEAT_EVERY_MS } from './members.ts'
 import { every } from './timers.ts'
 
 /** Where a node answers requests. */
@@ -9,26 +11,33 @@ export interface Listening {
   readonly apis: number
 }
 
-/** What every process does that answers requests: it follows the feed, listens, and ends in this order. */
+/** A process that answers requests. */
 export interface Serving {
   readonly listening: Listening
   /** Fails readiness, drains and flushes. The stores are still open then. */
   readonly stop: () => Promise<void>
 }
 
-/** Has a context answer requests. */
+/** Has a context keep in step with the others of the installation and answer requests. */
 export async function startServing(context: Context): Promise<Serving> {
-  const { config, follower, readiness, usage } = context
-  const stopPolling = every(config.feedPollMs, () => void follower.poll())
-  const endFollowing = async () => {
-    stopPolling()
+  const { config, follower, members, leaderWork, readiness, usage } = context
+  // A leader at once where it is alone, so that `credence status` says so from the start.
+  await leaderWork.run()
+  const timers = [
+    every(config.feedPollMs, () => void follower.poll()),
+    every(BEAT_EVERY_MS, () => void members.beat()),
+    every(LEADER_WORK_EVERY_MS, () => void leaderWork.run()),
+  ]
+  const leave = async () => {
+    for (const stopTimer of timers) stopTimer()
+    await members.leave()
     await usage.close()
   }
   let closeListeners: () => Promise<void>
   try {
     closeListeners = await openListeners(context)
   } catch (error) {
-    await endFollowing()
+    await leave()
     throw error
   }
   const stop = async () => {
@@ -38,7 +47,7 @@ export async function startServing(context: Context): Promise<Serving> {
       await new Promise((resolve) => setTimeout(resolve, config.readinessDelaySeconds * 1000))
     }
     await closeListeners()
-    await endFollowing()
+    await leave()
   }
   const apis = [...context.directory.all()].filter((api) => !api.builtIn).length
   return { listening: { listeners: context.listeners, apis }, stop }

@@ -60,6 +60,12 @@ export const filePath: Parser<string> = {
   parse: (text) => (text.includes('\0') ? fail('holds a NUL character') : pass(text)),
 }
 
+export const nodeName: Parser<string> = {
+  allowed: '1 to 63 of A-Z a-z 0-9 . _ -',
+  parse: (text) =>
+    /^[A-Za-z0-9._-]{1,63}$/.test(text) ? pass(text) : fail('is not 1 to 63 of A-Z a-z 0-9 . _ -'),
+}
+
 export const listenAddress: Parser<ListenAddress> = {
   allowed: '`host:port`, an IPv6 address in brackets, port 0 for any free one',
   parse: parseListenAddress,

@@ -9,6 +9,7 @@ import {
   ipRanges,
   listenAddress,
   listenAddressOrOff,
+  nodeName,
   oneOf,
   type Parser,
   publicUrl,
@@ -203,7 +204,13 @@ const bounds = {
     'CREDENCE_CACHE_ENTRIES',
     wholeNumber(2, 10_000_000),
     '50000',
-    'Most records kept in memory, by each worker.',
+    'Most records of each kind kept in memory, by each worker.',
+  ),
+  cacheBytes: given(
+    'CREDENCE_CACHE_BYTES',
+    wholeNumber(1_048_576, 1_099_511_627_776),
+    '134217728',
+    'Most memory for those records, about, in each worker; what is reached first counts.',
   ),
   limitCounters: given(
     'CREDENCE_LIMIT_COUNTERS',
@@ -216,6 +223,18 @@ const bounds = {
     wholeNumber(100, 60_000),
     '1000',
     'How long a record in memory answers after the feed was last confirmed, in milliseconds: the revocation bound.',
+  ),
+  changesKeptSeconds: given(
+    'CREDENCE_CHANGES_KEPT_SECONDS',
+    wholeNumber(60, 31_536_000),
+    '86400',
+    'How long entries of the feed are kept. A node that was cut off for longer begins with an empty cache.',
+  ),
+  nodeName: optional(
+    'CREDENCE_NODE_NAME',
+    nodeName,
+    "the machine's host name",
+    'What this node is called where nodes are listed.',
   ),
   feedPollMs: given(
     'CREDENCE_FEED_POLL_MS',

@@ -67,6 +67,7 @@ test('every flag of apis create reaches the request', async () => {
       'https://app.example',
     ],
     ...['--requires-tls', '--limit', '1000/1m', '--limit', '5/day', '--metadata', 'team=x'],
+    ...['--outage-grace', '2m'],
   ])
   assert.deepEqual(result.requests[0]?.body, {
     name: 'orders',
@@ -82,6 +83,7 @@ test('every flag of apis create reaches the request', async () => {
       { type: 'rate', name: 'default', limit: 1000, window_seconds: 60 },
       { type: 'quota', name: 'day', limit: 5, period: 'day' },
     ],
+    outage_grace_seconds: 120,
     metadata: { team: 'x' },
   })
 })

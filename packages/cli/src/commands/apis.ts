@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { pathOf } from '../client.ts'
 import type { CredenceCommand } from '../credence-command.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
 import { usageFailure } from '../failure.ts'
 import type { Invocation } from '../invocation.ts'
 import { describeLimit, limitsOf } from '../limit-flag.ts'
@@ -23,6 +24,7 @@ interface ApiOptions {
   readonly corsOrigin?: readonly string[]
   readonly requiresTls?: boolean
   readonly limit?: readonly string[]
+  readonly outageGrace?: string
   readonly metadata?: readonly string[]
 }
 
@@ -135,6 +137,10 @@ function withApiOptions(command: CredenceCommand): CredenceCommand {
       'limit on all of its requests: 100/1m, 10000/month or 500; repeatable',
       collect,
     )
+    .option(
+      '--outage-grace <duration>',
+      'while the store is gone: how long known callers are still served (default 0s)',
+    )
     .option('--metadata <name=value>', 'kept with it and never interpreted; repeatable', collect)
 }
 
@@ -151,8 +157,16 @@ function apiBody(options: ApiOptions): Record<string, unknown> {
     cors: options.corsOrigin === undefined ? undefined : { origins: splitList(options.corsOrigin) },
     requires_tls: options.requiresTls,
     limits: limitsOf({ limit: options.limit ?? [] }),
+    outage_grace_seconds: graceSeconds(options.outageGrace),
     metadata: parseMetadata(options.metadata),
   })
+}
+
+function graceSeconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = parseDuration(text)
+  if (seconds === null) throw usageFailure('--outage-grace is a duration such as 30s or 15m')
+  return seconds
 }
 
 function changesLists(options: ApiUpdateOptions): boolean {
@@ -221,6 +235,7 @@ function showApi(invocation: Invocation, api: ApiResource): void {
     ['requires TLS', api.requires_tls ? 'yes' : null],
     ['CORS origins', api.cors?.origins.join(' ') ?? null],
     ['limits', api.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
+    ['outage grace', api.outage_grace_seconds === 0 ? null : formatDuration(api.outage_grace_seconds)],
     ['metadata', metadataText(api.metadata)],
   ])
   for (const route of api.routes) invocation.printFacts([['route', describeRoute(route)]])

@@ -46,6 +46,7 @@ export function anApi(change: Partial<ApiRecord> = {}): ApiRecord {
     queryParameter: null,
     credentialHeader: null,
     limits: [],
+    outageGraceSeconds: 0,
     metadata: {},
     builtIn: false,
     ...change,

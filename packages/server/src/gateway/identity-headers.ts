@@ -28,7 +28,9 @@ export function identityHeaders(decision: Decision, requestId: string): string[]
     told = { principal, scopes, headers: headersOf(credential, principal, scopes) }
     memo.set(credential, told)
   }
-  return ['X-Credence-Request-Id', requestId, ...told.headers]
+  const headers = ['X-Credence-Request-Id', requestId, ...told.headers]
+  if (decision.staleSeconds !== null) headers.push('X-Credence-Stale', String(decision.staleSeconds))
+  return headers
 }
 
 /**

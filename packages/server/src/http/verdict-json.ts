@@ -55,6 +55,12 @@ export const VerdictShape = Strict({
     { description: 'Those that applied, tightest first.' },
   ),
   retry_after_seconds: Nullable(Type.Integer()),
+  stale_seconds: Nullable(
+    Type.Integer({
+      description:
+        'The store is gone and the API goes on without it: what was known may be out of date by so much, beyond the bound.',
+    }),
+  ),
   challenge: Nullable(Type.String({ description: 'For WWW-Authenticate.' })),
   status: Type.Integer({ description: 'HTTP status to answer the caller with.' }),
   request_id: Type.String({ description: 'For `credence why`.' }),
@@ -94,6 +100,7 @@ export function verdictToJson(decision: Decision, requestId: string): Static<typ
       ...{ name, owner, type, limit, remaining, reset_seconds: resetSeconds },
     })),
     retry_after_seconds: decision.retryAfterSeconds,
+    stale_seconds: decision.staleSeconds,
     challenge: challengeFor(code, api?.name ?? 'credence', code === 'INSUFFICIENT_SCOPE' ? required : null),
     status: VERDICTS[code].status,
     request_id: requestId,

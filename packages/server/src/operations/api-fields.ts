@@ -32,6 +32,7 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   queryParameter: null,
   credentialHeader: null,
   limits: [],
+  outageGraceSeconds: 0,
   metadata: {},
 }
 

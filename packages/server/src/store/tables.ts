@@ -56,6 +56,7 @@ export const TABLES = {
       queryParameter: 'text',
       credentialHeader: 'text',
       limits: 'json',
+      outageGraceSeconds: 'integer',
       metadata: 'json',
       builtIn: 'boolean',
     },

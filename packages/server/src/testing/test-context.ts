@@ -53,10 +53,11 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
     clock,
     randomBytes,
     processMetrics: false,
-    worker: 0,
     every: () => () => {},
+    process: { nodeId: randomBytes(8).toString('hex'), node: 'test', worker: 0 },
   })
   const close = async () => {
+    await context.members.leave()
     await context.usage.close()
     await usageStore.close()
     await store.close()

@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { certificateFor, HostProblem, openUsage } from '../host.ts'
-import { keepHouse } from '../housekeeping.ts'
+import { LEADER_WORK_EVERY_MS } from '../leader-work.ts'
+import { leaderWorkOn } from '../leading.ts'
 import { keepQuotas, openNodeLimiter } from '../node-limiter.ts'
 import { prepare } from '../prepare.ts'
+import { newNodeId } from '../process-identity.ts'
 import type { Server } from '../server.ts'
 import type { Listening } from '../serving.ts'
-import { after } from '../timers.ts'
+import { after, every } from '../timers.ts'
 import { forking } from './fork-worker.ts'
 import { serveLimiter } from './limiter-service.ts'
 import { NodeGathering } from './node-service.ts'
@@ -29,14 +32,21 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
   const usageStore = await openUsage(config)
   const limiter = await openNodeLimiter(config, store, usageStore)
   const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
-  const stopKeepingHouse = keepHouse(store, log, Date.now)
+  // A file is written, and so led, by this process alone. Any other store the workers open themselves.
+  const isWriter = store.name === 'sqlite'
+  const leaderWork = leaderWorkOn(store, config, log, Date.now)
+  const lead = async () => {
+    if (isWriter) await leaderWork.run()
+  }
+  await lead()
+  const stopLeading = every(LEADER_WORK_EVERY_MS, () => void lead())
   const workers: WorkerSet = new WorkerSet({
     count,
     fork: forking(),
-    start: { config, workspaceId },
+    start: { config, workspaceId, nodeId: newNodeId(randomBytes), storeName: store.name },
     serve(worker) {
       const { channel } = worker
-      if (store.name === 'sqlite') serveStore(channel, store)
+      if (isWriter) serveStore(channel, store, () => leaderWork.isLeader)
       serveUsage(channel, usageStore)
       serveLimiter(channel, limiter, Date.now)
       node.serve(worker)
@@ -48,7 +58,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
   })
   const node = new NodeGathering(workers)
   const closeStores = async () => {
-    stopKeepingHouse()
+    stopLeading()
     await stopKeepingQuotas()
     await Promise.all([usageStore.close(), store.close()])
   }

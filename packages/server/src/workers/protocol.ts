@@ -6,6 +6,7 @@ import type { ExplainedDecision } from '../observe/explain.ts'
 import type { MetricSamples } from '../observe/metric-samples.ts'
 import type { WorkersSeen } from '../observe/node-view.ts'
 import type { Listening } from '../serving.ts'
+import type { Store } from '../store/port.ts'
 
 /** `primary`: how a worker comes to life. */
 export interface PrimaryService {
@@ -19,10 +20,14 @@ export interface PrimaryService {
 /** What a worker cannot know by itself. Everything was read once, at the start of its primary. */
 export interface WorkerStart {
   readonly config: Config
+  /** See ProcessIdentity. */
+  readonly nodeId: string
   /** From 1; a worker that takes another's place gets its number. */
   readonly number: number
   /** Of the workspace `default`. */
   readonly workspaceId: string
+  /** A file has one process that writes it, the primary; any other store each worker opens itself. */
+  readonly storeName: Store['name']
 }
 
 /** `worker`: what a primary asks of each of its workers. */

@@ -74,7 +74,7 @@ function setOf(t: TestContext, count: number, lives: readonly Life[]) {
       processes.push(process)
       return process
     },
-    start: { config: config(), workspaceId: 'ws_1' },
+    start: { config: config(), workspaceId: 'ws_1', nodeId: 'n1', storeName: 'sqlite' },
     serve: () => {},
     log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     stopWithinMs: 5000,
@@ -107,7 +107,13 @@ test('each worker is given its number and what was read once, and all are ready 
     processes.map(({ start }) => start?.number),
     [1, 2, 3],
   )
-  assert.deepEqual(processes[1]?.start, { config: config(), workspaceId: 'ws_1', number: 2 })
+  assert.deepEqual(processes[1]?.start, {
+    config: config(),
+    workspaceId: 'ws_1',
+    nodeId: 'n1',
+    storeName: 'sqlite',
+    number: 2,
+  })
   assert.deepEqual(
     workers.ready().map(({ number }) => number),
     [1, 2, 3],

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import { assembleContext } from '../assemble-context.ts'
-import { isMendable, keyringFor, storePath } from '../host.ts'
+import { isMendable, keyringFor, openStore, storePath } from '../host.ts'
 import { createLog } from '../observe/log.ts'
 import { viewOfOne } from '../observe/node-view.ts'
+import { identityOf } from '../process-identity.ts'
 import { type Listening, startServing } from '../serving.ts'
 import { every } from '../timers.ts'
 import type { Channel } from './ipc.ts'
@@ -30,8 +31,8 @@ export async function runWorker(channel: Channel): Promise<void> {
 }
 
 async function startWorker(channel: Channel, start: WorkerStart): Promise<Listening> {
-  const { config, number, workspaceId } = start
-  const store = new WorkerStore(storePath(config), channel)
+  const { config, nodeId, number, workspaceId, storeName } = start
+  const store = storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config)
   const { sealingKeys } = await keyringFor(config, store)
   const context = await assembleContext({
     config,
@@ -48,7 +49,7 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
     clock: Date.now,
     randomBytes,
     processMetrics: true,
-    worker: number,
+    process: identityOf(config, nodeId, number),
     viewOfNode: (own) => viewOfNode(channel, own),
     every,
   })

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import type { WorkersSeen } from '../../observe/node-view.ts'
@@ -8,7 +7,8 @@ import type { App } from '../app.ts'
 import { authenticate } from '../authenticate.ts'
 import { respond } from '../respond.ts'
 import { routeSchema } from '../route-schema.ts'
-import { Nullable, OneOf, Strict } from '../schemas.ts'
+import { Nullable, OneOf, Strict, Timestamp } from '../schemas.ts'
+import { timestampToJson } from '../timestamp.ts'
 
 /** `/v1/status`: how this node is, for operators; health for load balancers is elsewhere. */
 export function registerStatus(app: App, context: Context): void {
@@ -21,14 +21,14 @@ export function registerStatus(app: App, context: Context): void {
 }
 
 function statusOf(context: Context, workspaceId: string, schemaVersion: number, workers: WorkersSeen) {
-  const { follower, usage, config, clock, startedAtMs, listeners, store } = context
+  const { follower, members, usage, config, clock, startedAtMs, listeners, store } = context
   const lagMs = follower.lagMs()
   const { pending, dropped } = usage.stats
   const apis = [...context.directory.all()].filter((api) => api.workspaceId === workspaceId && !api.builtIn)
   return {
     version: VERSION,
-    node: hostname(),
-    worker: context.worker,
+    node: members.own.node,
+    worker: members.own.worker === 0 ? null : members.own.worker,
     workers: workers.count,
     workers_answering: workers.answering,
     ready: context.readiness.ready,
@@ -42,6 +42,16 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
     uptime_seconds: Math.max(0, Math.floor((clock() - startedAtMs) / 1000)),
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
     counts: { apis: apis.length },
+    nodes: members.nodes,
+    processes: members.list.map((sign) => ({
+      node: sign.node,
+      worker: sign.worker === 0 ? null : sign.worker,
+      version: sign.version,
+      started_at: timestampToJson(sign.startedAtMs),
+      position: sign.position,
+      feed_lag_ms: sign.feedLagMs,
+      leader: sign.isLeader,
+    })),
   }
 }
 
@@ -57,9 +67,11 @@ const SHOW = routeSchema({
     body: Strict({
       version: Type.String(),
       node: Type.String(),
-      worker: Type.Integer({
-        description: 'Which worker of this node answers here, from 1; 0: the node is one process.',
-      }),
+      worker: Nullable(
+        Type.Integer({
+          description: 'Which worker of this node answers here. Null: the node is one process.',
+        }),
+      ),
       workers: Type.Integer({ description: 'How many processes of this node answer requests.' }),
       workers_answering: Type.Integer({ description: 'How many of them answered when this was asked.' }),
       ready: Type.Boolean(),
@@ -80,6 +92,19 @@ const SHOW = routeSchema({
           host: Type.String(),
           port: Type.Integer(),
         }),
+      ),
+      nodes: Type.Integer({ description: 'Nodes that gave a sign of life in the last seconds.' }),
+      processes: Type.Array(
+        Strict({
+          node: Type.String(),
+          worker: Nullable(Type.Integer({ description: 'Null: the node is one process.' })),
+          version: Type.String(),
+          started_at: Timestamp,
+          position: Type.Integer(),
+          feed_lag_ms: Nullable(Type.Integer()),
+          leader: Type.Boolean({ description: 'It does what only one process does: sweeps, retention.' }),
+        }),
+        { description: 'Every process of every node, as of its last sign of life, a second ago or so.' },
       ),
       counts: Strict({ apis: Type.Integer({ description: 'Of your workspace.' }) }),
     }),

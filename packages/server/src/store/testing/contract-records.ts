@@ -47,6 +47,7 @@ export function anApi(id: string, over: Partial<ApiRecord> = {}): ApiRecord {
     queryParameter: null,
     credentialHeader: null,
     limits: [],
+    outageGraceSeconds: 0,
     metadata: {},
     builtIn: false,
     ...over,
@@ -224,6 +225,7 @@ const api = shape({
   queryParameter: orNull(text),
   credentialHeader: orNull(text),
   limits,
+  outageGraceSeconds: count,
   metadata,
   builtIn: fc.boolean(),
 })
