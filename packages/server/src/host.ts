@@ -3,20 +3,17 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
+import { HOST_EXIT, HostProblem } from './host-problem.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import type { JournalTried } from './store/store-journal.ts'
 
 /** Where the command's words go. */
 export interface Streams {
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown }
-}
-
-/** What the operator can mend: told as one sentence, without a stack. */
-export class HostProblem extends Error {
-  override name = 'HostProblem'
 }
 
 /** Setting of the store: which keyring its digests are sealed under. */
@@ -33,8 +30,22 @@ export function storePath(config: Config): string {
   return join(config.dataPath, 'credence.db')
 }
 
-export function openStore(config: Config): Promise<Store> {
-  return openSqliteStore({ path: storePath(config), migrate: config.migrate, clock: Date.now })
+/** @param onJournal told whether the journal of revocations is kept */
+export function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
+  return openSqliteStore({
+    path: storePath(config),
+    migrate: config.migrate,
+    clock: Date.now,
+    journal: { path: config.revocationsJournalPath, onTried: onJournal },
+  })
+}
+
+/** Tells whoever runs a command of the host when the journal is not kept. */
+export function tellOfJournal(streams: Streams): (tried: JournalTried) => void {
+  return ({ problem }) => {
+    if (problem === null) return
+    streams.stderr.write(`! the journal of revocations is not written: ${problem}\n`)
+  }
 }
 
 /** The keyring that belongs to the store. @throws HostProblem when it is another one, or gone */
@@ -52,7 +63,7 @@ export async function keyringFor(config: Config, store: Store): Promise<Keyring>
   return opened.keyring
 }
 
-/** Runs a command of the host; what the operator can mend becomes one line and exit code 1. */
+/** Runs a command of the host; what the operator can mend becomes a line or two and an exit code. */
 export async function onHost(streams: Streams, command: () => Promise<number>): Promise<number> {
   try {
     return await command()
@@ -61,7 +72,7 @@ export async function onHost(streams: Streams, command: () => Promise<number>): 
       throw error
     }
     streams.stderr.write(`credence: ${(error as Error).message}\n`)
-    return 1
+    return error instanceof HostProblem ? error.exitCode : HOST_EXIT.refused
   }
 }
 

@@ -19,6 +19,7 @@ import {
   storePath,
 } from './host.ts'
 import { openListeners } from './listeners.ts'
+import { watchedJournal } from './observe/journal.ts'
 import { createLog } from './observe/log.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
 import { IDEMPOTENCY_LIFETIME_MS } from './operations/idempotency.ts'
@@ -61,7 +62,8 @@ export async function serve(config: Config): Promise<Server> {
     isTerminal: process.stderr.isTTY === true,
   })
   mkdirSync(config.dataPath, { recursive: true, mode: 0o700 })
-  const store = await openStore(config)
+  const journal = watchedJournal(config.revocationsJournalPath, log)
+  const store = await openStore(config, journal.tried)
   const { sealingKeys, workspaceId, isFirstStart } = await prepare(config, store)
   const usageStore = await openUsageStore({
     path: join(config.dataPath, 'usage.db'),
@@ -80,6 +82,7 @@ export async function serve(config: Config): Promise<Server> {
     processMetrics: true,
     every,
   })
+  context.metrics.watchJournal(journal.isKept)
   const timers = [
     every(config.feedPollMs, () => void context.follower.poll()),
     every(COUNTERS_EVERY_MS, () => void saveCounters(context, limiter)),

@@ -34,12 +34,16 @@ import {
 } from './sqlite-read.ts'
 import type { ReaderRequest } from './sqlite-reader.ts'
 import { SqliteThread } from './sqlite-thread.ts'
-import type { WriterRequest } from './sqlite-writer.ts'
+import { shareFile } from './sqlite-use.ts'
+import type { Committed, WriterData, WriterRequest } from './sqlite-writer.ts'
+import { type JournalSettings, StoreJournal } from './store-journal.ts'
 
 export interface SqliteStoreSettings {
   readonly path: string
   readonly migrate: MigrateMode
   readonly clock: () => number
+  /** Where revocations are kept besides; absent: nowhere. */
+  readonly journal?: JournalSettings
 }
 
 /** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
@@ -50,11 +54,21 @@ const READER_IDLE_MS = 60_000
 const START_WAIT_MS = 10_000
 const START_RETRY_MS = 20
 
-/** Opens the file, makes it where there is none, and migrates it. @throws StoreFault */
+/**
+ * Opens the file, makes it where there is none, migrates it, and brings its journal of revocations up to date.
+ * @throws StoreFault
+ */
 export async function openSqliteStore(settings: SqliteStoreSettings): Promise<Store> {
   const path = resolve(settings.path)
-  prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
-  return new SqliteStore(path, settings.clock)
+  const use = faulting(() => shareFile(path))
+  try {
+    prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
+    const journal = settings.journal && new StoreJournal(path, settings.journal, settings.clock)
+    return new SqliteStore(path, settings.clock, use, journal ?? null)
+  } catch (error) {
+    use.release()
+    throw error
+  }
 }
 
 /**
@@ -69,9 +83,13 @@ class SqliteStore implements Store {
   readonly #members: LocalMembers
   readonly #leader: SqliteLock
   readonly #start: SqliteLock
+  readonly #use: SqliteLock
+  readonly #journal: StoreJournal | null
   #closing: Promise<void> | undefined
 
-  constructor(path: string, clock: () => number) {
+  constructor(path: string, clock: () => number, use: SqliteLock, journal: StoreJournal | null) {
+    this.#use = use
+    this.#journal = journal
     this.#members = new LocalMembers(clock)
     this.#leader = new SqliteLock(`${path}-leader-lock`)
     this.#start = new SqliteLock(`${path}-start-lock`)
@@ -79,10 +97,11 @@ class SqliteStore implements Store {
     this.#writer = new SqliteThread({
       task: 'writes the database',
       entry: new URL('./sqlite-writer.ts', import.meta.url),
-      workerData: path,
+      workerData: { path, journal: journal?.begin ?? null } satisfies WriterData,
       maxPending: MAX_PENDING_WRITES,
       idleMs: null,
     })
+    journal?.keepWith((request) => this.#write(request))
     this.#reader = new SqliteThread({
       task: 'reads lists',
       entry: new URL('./sqlite-reader.ts', import.meta.url),
@@ -119,7 +138,9 @@ class SqliteStore implements Store {
   }
 
   async commit(write: Write): Promise<CommitResult> {
-    const result = (await this.#write({ type: 'commit', write })) as CommitResult
+    const committed = (await this.#write({ type: 'commit', write })) as Committed
+    const { journalProblem, ...result } = committed
+    if (journalProblem !== undefined) this.#journal?.tried(journalProblem)
     if (result.ok) this.#members.committed(result.position)
     return result
   }
@@ -201,7 +222,9 @@ class SqliteStore implements Store {
     await this.#reader.close()
     this.#connection.close()
     this.#leader.release()
+    await this.#journal?.close()
     await this.#writer.close()
+    this.#use.release()
   }
 
   #write(request: WriterRequest): Promise<unknown> {
