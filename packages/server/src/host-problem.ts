@@ -7,8 +7,8 @@ export class HostProblem extends Error {
   override name = 'HostProblem'
   readonly exitCode: HostExit
 
-  constructor(message: string, exitCode: HostExit = HOST_EXIT.refused) {
-    super(message)
+  constructor(message: string, exitCode: HostExit = HOST_EXIT.refused, options?: ErrorOptions) {
+    super(message, options)
     this.exitCode = exitCode
   }
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
 import { HOST_EXIT, HostProblem } from './host-problem.ts'
+import { finishRestore } from './keep/finish-restore.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
 import { type Store, StoreFault } from './store/port.ts'
@@ -30,8 +31,13 @@ export function storePath(config: Config): string {
   return join(config.dataPath, 'credence.db')
 }
 
-/** @param onJournal told whether the journal of revocations is kept */
-export function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
+export function usagePath(config: Config): string {
+  return join(config.dataPath, 'usage.db')
+}
+
+/** Ends a restore that died first. @param onJournal told whether the journal of revocations is kept */
+export async function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
+  finishRestore(resolve(storePath(config)))
   return openSqliteStore({
     path: storePath(config),
     migrate: config.migrate,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { relative, sep } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import type { MemoryLimiter } from '@credence/core'
@@ -17,6 +17,7 @@ import {
   type Streams,
   stopSignal,
   storePath,
+  usagePath,
 } from './host.ts'
 import { openListeners } from './listeners.ts'
 import { watchedJournal } from './observe/journal.ts'
@@ -66,7 +67,7 @@ export async function serve(config: Config): Promise<Server> {
   const store = await openStore(config, journal.tried)
   const { sealingKeys, workspaceId, isFirstStart } = await prepare(config, store)
   const usageStore = await openUsageStore({
-    path: join(config.dataPath, 'usage.db'),
+    path: usagePath(config),
     migrate: config.migrate,
     clock: Date.now,
   })

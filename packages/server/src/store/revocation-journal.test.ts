@@ -6,7 +6,13 @@ import { appendToJournal, type JournalEnd, journalEnd, readJournal } from './jou
 import type { MarkMade, Revocation } from './revocation-journal.ts'
 import { temporaryFolder } from './testing/sqlite-fixture.ts'
 
-const REVOKED: Revocation = { do: 'revoke', position: 7, atMs: 1_000, credentialId: 'crd1', reason: 'leaked' }
+const REVOKED = {
+  do: 'revoke',
+  position: 7,
+  atMs: 1_000,
+  credentialId: 'crd1',
+  reason: 'leaked',
+} as const satisfies Revocation
 const VERSION: Revocation = {
   do: 'revoke_version',
   position: 8,
