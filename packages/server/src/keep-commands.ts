@@ -91,8 +91,8 @@ function backupLines({ path, usagePath, inspection, journalProblem }: BackupMade
 function factLines({ position, newestAtMs, keyringFingerprint, counts }: Inspection): string[] {
   return [
     `  position ${position}, of ${new Date(newestAtMs).toISOString()}, under keyring ${showFingerprint(keyringFingerprint)}`,
-    `  ${counts.workspace} workspaces, ${counts.api} APIs, ${counts.role} roles, ${counts.principal} principals, ` +
-      `${counts.credential} credentials (${counts.revoked} revoked)`,
+    `  workspaces ${counts.workspace}, APIs ${counts.api}, roles ${counts.role}, principals ${counts.principal}, ` +
+      `credentials ${counts.credential}, of them revoked ${counts.revoked}`,
   ]
 }
 
@@ -101,7 +101,7 @@ function restoreLines(made: RestoreMade, from: string): string[] {
   const { credentials, versions, deletions } = repeated
   const lines = [`✓ restored from ${from}`, ...factLines(inspection)]
   lines.push(
-    `  revoked again: ${credentials} credentials and ${versions} secret versions; deleted again: ${deletions} credentials`,
+    `  revoked again: credentials ${credentials}, secret versions ${versions}; deleted again: credentials ${deletions}`,
   )
   if (knowledge.isKnown) {
     const upTo = knownUpToMs === null ? '' : `, last written ${new Date(knownUpToMs).toISOString()}`

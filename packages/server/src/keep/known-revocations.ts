@@ -12,14 +12,16 @@ export type Knowledge =
 
 export interface BackupHistory {
   readonly position: number
+  /** Position of the newest restore in its trail, where its line of history begins; 0: there was none. */
+  readonly restoredAt: number
   /** Hash of the backup's audit entry at a position; undefined: there is none. */
   readonly trailAt: (position: number) => string | undefined
 }
 
 /**
  * Each restore begins a new line of history, in which positions are taken again. The journal knows what came after a
- * backup when, in one such line, it has a mark of the backup's own history and one at or after the backup's end; and
- * when no line from there on ended with something unknown.
+ * backup when it has a mark of the backup's line before the backup's end, and one at its end or after it; and when no
+ * line from there on ended with something unknown.
  */
 export function knowledgeOf({ marks, damagedAtLine }: WholeJournal, backup: BackupHistory): Knowledge {
   if (damagedAtLine !== null) {
@@ -27,29 +29,30 @@ export function knowledgeOf({ marks, damagedAtLine }: WholeJournal, backup: Back
   }
   if (marks.length === 0) return unknown('missing', 'there is no journal of revocations')
   const lines = linesOfHistory(marks)
-  const isOf = (line: readonly Mark[]) =>
-    line.some(
-      ({ position, trail }) =>
-        position > 0 && position <= backup.position && backup.trailAt(position) === trail,
-    )
-  const mine = lines.filter(isOf)
-  if (mine.length === 0) {
-    return unknown(
-      'other_history',
-      'the journal of revocations was kept with another database, or from a later moment on',
-    )
+  const mine = lines.findIndex((line) => isLineOf(line, backup))
+  if (mine === -1) {
+    const text = 'the journal of revocations was kept with another database, or began after the backup'
+    return unknown('other_history', text)
   }
-  const reaching = mine.find((line) => line.at(-1)!.position >= backup.position)
-  if (reaching === undefined) {
-    const last = Math.max(...mine.map((line) => line.at(-1)!.position))
-    return unknown(
-      'ends_before',
-      `the journal of revocations ends at position ${last}, before the backup's ${backup.position}`,
-    )
+  const last = lines[mine]!.at(-1)!.position
+  if (last < backup.position) {
+    const text = `the journal of revocations ends at position ${last}, before the backup's ${backup.position}`
+    return unknown('ends_before', text)
   }
-  const after = lines.slice(lines.indexOf(reaching) + 1)
-  if (after.every(([first]) => first!.isKnown)) return { isKnown: true }
+  if (lines.slice(mine + 1).every(([first]) => first!.isKnown)) return { isKnown: true }
   return unknown('gap', 'an earlier restore was made without knowing what had been revoked after its backup')
+}
+
+/** It begins where the backup's line does, and an entry that it marks is the backup's own. */
+function isLineOf(line: readonly Mark[], { position, restoredAt, trailAt }: BackupHistory): boolean {
+  const [first] = line
+  const begin = first?.do === 'restored' ? first.position : 0
+  return (
+    begin === restoredAt &&
+    line.some(
+      (mark) => mark.position > 0 && mark.position <= position && trailAt(mark.position) === mark.trail,
+    )
+  )
 }
 
 function unknown(why: Exclude<Knowledge, { isKnown: true }>['why'], text: string): Knowledge {

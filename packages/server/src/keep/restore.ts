@@ -10,8 +10,8 @@ import type { MarkMade, Revocation, WholeJournal } from '../store/revocation-jou
 import { SqliteConnection } from '../store/sqlite-connection.ts'
 import { prepareSqliteFile } from '../store/sqlite-file.ts'
 import { readSetting } from '../store/sqlite-read.ts'
-import { headOf, trailAt } from '../store/sqlite-revocations.ts'
-import { takeFile } from '../store/sqlite-use.ts'
+import { headOf, newestRestore, trailAt } from '../store/sqlite-revocations.ts'
+import { restorePlanPath, takeFile } from '../store/sqlite-use.ts'
 import { usageBesides } from './backup.ts'
 import { lookAtDatabaseBefore } from './database-before.ts'
 import { copyFile, syncFile } from './database-copy.ts'
@@ -73,6 +73,7 @@ export function restore(request: RestoreRequest): RestoreMade {
   const folder = dirname(databasePath)
   try {
     carryOutPlan(databasePath, lock)
+    // Of a restore that was killed before it came to its plan.
     for (const name of readdirSync(folder)) {
       if (name.startsWith(STAGING)) rmSync(join(folder, name), { recursive: true })
     }
@@ -80,12 +81,20 @@ export function restore(request: RestoreRequest): RestoreMade {
     writeRestorePlan(databasePath, plan)
     carryOutPlan(databasePath, lock)
     return made
+  } catch (error) {
+    if (!existsSync(restorePlanPath(databasePath)))
+      rmSync(stagingFolder(request), { recursive: true, force: true })
+    throw error
   } finally {
     lock.release()
   }
 }
 
-/** Everything but the change itself. What it leaves when it throws is cleared away by the next restore. */
+function stagingFolder({ databasePath, suffix }: RestoreRequest): string {
+  return join(dirname(databasePath), `${STAGING}${suffix}`)
+}
+
+/** Everything but the change itself. */
 function prepare(request: RestoreRequest): { readonly plan: RestorePlan; readonly made: RestoreMade } {
   const { databasePath, journalPath, nowMs, suffix } = request
   const staged = stage(request)
@@ -121,8 +130,9 @@ interface Staged {
 }
 
 /** Copies the backup beside the database, reads it through, and brings its schema up to date. */
-function stage({ databasePath, usagePath, from, keyringFingerprint, suffix, nowMs }: RestoreRequest): Staged {
-  const folder = join(dirname(databasePath), `${STAGING}${suffix}`)
+function stage(request: RestoreRequest): Staged {
+  const { databasePath, usagePath, from, keyringFingerprint, nowMs } = request
+  const folder = stagingFolder(request)
   mkdirSync(folder, { mode: 0o700 })
   const path = join(folder, basename(databasePath))
   copyFile(from, path)
@@ -158,7 +168,8 @@ function repeat(request: RestoreRequest, inspection: Inspection, connection: Sql
   const keeping = { path: journalPath, nowMs }
   const before = lookAtDatabaseBefore(databasePath, keeping, { connection, position, trail })
   const journal = readJournal(journalPath)
-  const backup = { position, trailAt: (at: number) => trailAt(connection, at) }
+  const restoredAt = newestRestore(connection)
+  const backup = { position, restoredAt, trailAt: (at: number) => trailAt(connection, at) }
   const knowledge: Knowledge = before.isJournaled ? { isKnown: true } : knowledgeOf(journal, backup)
   if (!knowledge.isKnown && !acceptUnknown) throw refusal(knowledge)
   const goneAndRevoked = countGone(connection, journal.revocations, position)

@@ -101,6 +101,12 @@ export function trailAt(connection: SqliteConnection, position: number): string 
   return row && String(row.hash)
 }
 
+/** Position of the newest restore in the trail; 0: there was none. */
+export function newestRestore(connection: SqliteConnection): number {
+  const row = connection.get('SELECT max(position) AS position FROM audit WHERE action = ?', RESTORE_ACTION)
+  return Number(row?.position ?? 0)
+}
+
 /**
  * The marks with which a journal begins that is made anew out of its database: the first entry of the trail, which no
  * other installation has, the restores in between, and the newest entry.
