@@ -63,4 +63,10 @@ export interface ServerModule {
     options: { readonly from: string; readonly acceptUnknown: boolean; readonly json: boolean },
     streams: HostStreams,
   ): Promise<number | undefined>
+  /** Moves everything into another store. */
+  copyStoreFromEnvironment(
+    env: Env,
+    options: { readonly to: string | null; readonly toFile: string | null; readonly json: boolean },
+    streams: HostStreams,
+  ): Promise<number | undefined>
 }

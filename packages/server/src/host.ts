@@ -9,6 +9,7 @@ import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import { StoreInUse } from './store/sqlite-use.ts'
 import type { JournalTried } from './store/store-journal.ts'
 
 /** Where the command's words go. */
@@ -78,7 +79,8 @@ export async function onHost(streams: Streams, command: () => Promise<number>): 
       throw error
     }
     streams.stderr.write(`credence: ${(error as Error).message}\n`)
-    return error instanceof HostProblem ? error.exitCode : HOST_EXIT.refused
+    if (error instanceof HostProblem) return error.exitCode
+    return error instanceof StoreInUse ? HOST_EXIT.conflict : HOST_EXIT.refused
   }
 }
 

@@ -1,5 +1,6 @@
 export { type Config, type Environment, parseConfig } from './config.ts'
 export type { Context } from './context.ts'
+export { copyStoreFromEnvironment } from './copy-command.ts'
 export type { Streams } from './host.ts'
 export { migrateFromEnvironment, recoverAdmin } from './host-commands.ts'
 export { backUpFromEnvironment, restoreFromEnvironment } from './keep-commands.ts'

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CredenceCommand } from '../credence-command.ts'
+import { usageFailure } from '../failure.ts'
 import type { Wiring } from '../wiring.ts'
 import { envWith, type StartOptions, withHostOptions } from './host.ts'
 
@@ -34,6 +35,30 @@ export function addKeep(program: CredenceCommand, wiring: Wiring): void {
         (await server.restoreFromEnvironment(envWith(terminal.env, options), how, terminal)) ?? 0,
       )
     })
+
+  const store = program.command('store').description('the store as a whole')
+  withHostOptions(store.command('copy'))
+    .option('--to <url>', 'where to: sqlite:FOLDER (CREDENCE_COPY_TO)')
+    .option('--to-file <file>', 'a file that says where to (CREDENCE_COPY_TO_FILE)')
+    .description(
+      'copy everything into another store and compare both; run again, it goes on where it was stopped',
+    )
+    .example('credence store copy --to sqlite:/var/lib/credence-new')
+    .action(async (options: CopyOptions, command: Command) => {
+      if (options.to !== undefined && options.toFile !== undefined)
+        throw usageFailure('--to stands beside --to-file; give one of the two')
+      const server = await terminal.loadServer()
+      const json = wiring.invocationOf(command).jsonAsked
+      const how = { to: options.to ?? null, toFile: options.toFile ?? null, json }
+      wiring.exitWith(
+        (await server.copyStoreFromEnvironment(envWith(terminal.env, options), how, terminal)) ?? 0,
+      )
+    })
+}
+
+interface CopyOptions extends StartOptions {
+  readonly to?: string
+  readonly toFile?: string
 }
 
 interface RestoreOptions extends StartOptions {

@@ -13,11 +13,16 @@ export function restorePlanPath(path: string): string {
   return `${path}-restore`
 }
 
-/** To be held by whoever opens the file, and before it does. @throws StoreFault while one process has it alone */
+/** Somebody else has the database, for as long as that lasts. */
+export class StoreInUse extends StoreFault {
+  override name = 'StoreInUse'
+}
+
+/** To be held by whoever opens the file, and before it does. @throws StoreInUse while one process has it alone */
 export function shareFile(path: string): SqliteLock {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const lock = new SqliteLock(`${path}-use-lock`)
-  if (!lock.share()) throw new StoreFault(`A restore or a copy is under way that has ${path} to itself`)
+  if (!lock.share()) throw new StoreInUse(`A restore or a copy is under way that has ${path} to itself`)
   if (!existsSync(restorePlanPath(path))) return lock
   lock.release()
   throw new StoreFault(`A restore of ${path} did not come to its end; run credence restore again`)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Records, TableName } from '@credence/core'
+import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
 import { givenFilters } from './list-query.ts'
 import { LocalMembers } from './local-members.ts'
 import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
@@ -63,11 +64,23 @@ export async function openSqliteStore(settings: SqliteStoreSettings): Promise<St
   const use = faulting(() => shareFile(path))
   try {
     prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
+    faulting(() => refuseUnfinishedCopy(copyMarkIn(path)))
     const journal = settings.journal && new StoreJournal(path, settings.journal, settings.clock)
     return new SqliteStore(path, settings.clock, use, journal ?? null)
   } catch (error) {
     use.release()
     throw error
+  }
+}
+
+function copyMarkIn(path: string): string | undefined {
+  const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: true })
+  try {
+    // With CREDENCE_MIGRATE=off the file may be without any table.
+    const hasSettings = connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'settings'") !== undefined
+    return hasSettings ? readSetting(connection, COPY_SETTING) : undefined
+  } finally {
+    connection.close()
   }
 }
 
