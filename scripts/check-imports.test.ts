@@ -94,6 +94,8 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     "import type { B } from '../http/b.ts'",
     /must not reach/,
   ],
+  ['store → keep', 'packages/server/src/store/a.ts', "import '../keep/b.ts'", /must not reach/],
+  ['keep → http', 'packages/server/src/keep/a.ts', "import '../http/b.ts'", /must not reach/],
   ['store → operations', 'packages/server/src/store/a.ts', "import '../operations/b.ts'", /must not reach/],
   [
     'operations → gateway',

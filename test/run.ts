@@ -17,7 +17,7 @@ const SUITES: readonly Suite[] = [
   { name: 'import direction', minutes: 1, quick: true, check: ['scripts/check-imports.ts'] },
   { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
   { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
-  { name: 'unit', minutes: 3, quick: true, tests: UNIT },
+  { name: 'unit', minutes: 5, quick: true, tests: UNIT },
   {
     name: 'valkey',
     minutes: 2,

@@ -6,6 +6,7 @@ import { newNode } from './follow-feed.ts'
 import { openUsage } from './host.ts'
 import { startLeaderWork } from './leader-work.ts'
 import { keepQuotas } from './limits/saved-quotas.ts'
+import { watchedJournal } from './observe/journal.ts'
 import { prepare } from './prepare.ts'
 import type { Server } from './server.ts'
 import { type Serving, startServing } from './serving.ts'
@@ -13,7 +14,8 @@ import { every } from './timers.ts'
 
 /** A node that is this one process: it opens everything, in the order in which it depends on each other. */
 export async function serveSingle(config: Config, log: Logger): Promise<Server> {
-  const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config)
+  const journal = watchedJournal(config.revocationsJournalPath, log)
+  const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   const usageStore = await openUsage(config)
   const leaderWork = await startLeaderWork(config, store, log, Date.now)
   const context = await assembleContext({
@@ -31,6 +33,7 @@ export async function serveSingle(config: Config, log: Logger): Promise<Server> 
     isLeader: leaderWork.isLeader,
     every,
   })
+  context.metrics.watchJournal(journal.isKept)
   const { limits } = context
   const stopKeepingQuotas = limits.quotas === null ? null : keepQuotas(usageStore, limits.quotas, log, every)
   const closeStores = async () => {

@@ -136,6 +136,12 @@ const keeping = {
     '`keyring.json` in `CREDENCE_DATA`',
     'The keyring, readable by its owner alone.',
   ),
+  revocationsJournalPath: optional(
+    'CREDENCE_REVOCATIONS_JOURNAL',
+    filePath,
+    '`revocations.jsonl` in `CREDENCE_DATA`',
+    'The journal of revocations that a restore repeats; best on another disk. Kept for the embedded store only.',
+  ),
   adminKeyPath: optional(
     'CREDENCE_ADMIN_KEY_FILE',
     filePath,

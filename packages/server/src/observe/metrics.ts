@@ -124,6 +124,16 @@ export class Metrics {
     })
   }
 
+  /** Adds the gauge of the journal of revocations, where one is kept. */
+  watchJournal(isKept: () => boolean): void {
+    this.#gauge(
+      'credence_revocations_journal_up',
+      'Whether the journal of revocations has all that was revoked; 0: a restore would not know the latest.',
+      'min',
+      () => (isKept() ? 1 : 0),
+    )
+  }
+
   /** The text exposition format. */
   render(): Promise<string> {
     return this.#registry.metrics()

@@ -62,6 +62,11 @@ export function listAudit(
   return rows.map(toAuditRow)
 }
 
+/** The whole trail of the installation, oldest first. */
+export function* wholeAudit(connection: SqliteConnection): Generator<AuditRow> {
+  for (const row of connection.iterate('SELECT * FROM audit ORDER BY position')) yield toAuditRow(row)
+}
+
 function toAuditRow(row: Record<string, unknown>): AuditRow {
   return {
     position: Number(row.position),

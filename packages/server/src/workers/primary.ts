@@ -4,10 +4,12 @@ import { MemoryAuthority, MemoryReplayGuard } from '@credence/core'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { newNode } from '../follow-feed.ts'
-import { certificateFor, HostProblem, openUsage } from '../host.ts'
+import { certificateFor, openUsage } from '../host.ts'
+import { HostProblem } from '../host-problem.ts'
 import { startLeaderWork } from '../leader-work.ts'
 import { MAX_CLAIMS } from '../limits/open-limits.ts'
 import { keepQuotas, restoreQuotas } from '../limits/saved-quotas.ts'
+import { watchedJournal } from '../observe/journal.ts'
 import { prepare } from '../prepare.ts'
 import type { Server } from '../server.ts'
 import type { Listening } from '../serving.ts'
@@ -29,7 +31,8 @@ const STOP_GRACE_MS = 5000
 export async function servePrimary(config: Config, count: number, log: Logger): Promise<Server> {
   // Each worker reads it for itself; what is wrong with it is better told once.
   certificateFor(config)
-  const { store, workspaceId, isFirstStart } = await prepare(config)
+  const journal = watchedJournal(config.revocationsJournalPath, log)
+  const { store, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   const usageStore = await openUsage(config)
   const authority = new MemoryAuthority({ maxCounters: config.limitCounters, clock: Date.now })
   await restoreQuotas(usageStore, authority)
@@ -52,7 +55,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
     monotonic: () => performance.now(),
     after,
   })
-  const node = new NodeGathering(workers, leaderWork.isLeader)
+  const node = new NodeGathering(workers, { leads: leaderWork.isLeader, isJournalKept: journal.isKept })
   const closeStores = async () => {
     leaderWork.stop()
     await stopKeepingQuotas()

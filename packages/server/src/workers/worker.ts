@@ -32,7 +32,8 @@ export async function runWorker(channel: Channel): Promise<void> {
 
 async function startWorker(channel: Channel, start: WorkerStart): Promise<Listening> {
   const { config, number, workspaceId, storeName, node } = start
-  const store = storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config)
+  const store =
+    storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config, () => {})
   const { sealingKeys } = await keyringFor(config, store)
   const primaryNode = channel.remote<NodeService>('node')
   let leads = await primaryNode.isLeader()
