@@ -66,6 +66,11 @@ export class HeldLimit {
     return this.#units
   }
 
+  /** Whether nothing is held, and nothing set aside that could come back. */
+  get isEmpty(): boolean {
+    return this.#units === 0 && this.#reserved === 0
+  }
+
   /** quota: start of the period that the units belong to. */
   get periodMs(): number {
     return this.#periodMs

@@ -53,10 +53,9 @@ export class HeldLimits {
     const unused = this.#unused
     this.#unused = []
     for (const held of this.#stocked) {
-      if (held.units > 0 && nowMs !== null && !held.hasEnded(nowMs)) continue
-      this.#stocked.delete(held)
-      const left = held.takeUnused()
+      const left = nowMs === null || held.hasEnded(nowMs) ? held.takeUnused() : null
       if (left !== null) unused.push(left)
+      if (held.isEmpty) this.#stocked.delete(held)
     }
     return unused
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { CreditLedger } from './credit-ledger.ts'
+import type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 import { LEASE_MS, maxBatch } from './held-limit.ts'
 import { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
 import type { AppliedLimit, Limiter, LimitResult } from './limit.ts'
@@ -358,6 +358,21 @@ describe('credits beside limits that nodes share', () => {
     assert.equal(left(exact), 595)
     await one.close()
     assert.equal(left(leased), 895)
+  })
+
+  test('that refuse later give back also what others had left of what is held', async () => {
+    const { promise, resolve } = Promise.withResolvers<SpentCredits>()
+    const one = node({ ledger: { spend: () => promise } })
+    const leased = appliedTo(DAILY)
+    await takeTimes(one, leased, 100)
+    const held = 900 - left(leased)
+    assert.ok(held > 0)
+    const taking = one.take([leased, prepaid], held, nowMs)
+    await one.tend(nowMs)
+    resolve({ allowed: false, remaining: 0, retryAfterMs: null })
+    assert.equal((await taking).allowed, false)
+    await one.close()
+    assert.equal(left(leased), 900)
   })
 
   test('that cannot be reached are a fault, and nothing is spent', async () => {

@@ -73,7 +73,7 @@ test('several processes count together by their primary, which keeps the quotas 
   for (let time = 0; time < 150; time++) {
     for (const { limiter } of workers) if ((await limiter.take([daily], 1, NOW)).allowed) passed += 1
   }
-  assert.ok(passed <= 200 && passed >= 196, `${passed}`)
+  assert.ok(passed <= 200 && passed >= 192, `${passed}`)
   for (const worker of workers) {
     assert.deepEqual([worker.state().countedBy, worker.quotas], ['primary', null])
     assert.equal(worker.replayGuard, primary.replayGuard)

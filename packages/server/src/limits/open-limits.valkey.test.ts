@@ -180,7 +180,7 @@ test('a node whose Valkey hangs waits once, then not again, and finds it by its 
     assert.ok(waiting.every(({ allowed }) => allowed))
     const startMs = performance.now()
     assert.equal(await askAll([node], applied, 40), 19)
-    assert.ok(performance.now() - startMs < 200)
+    assert.ok(performance.now() - startMs < 400)
   } finally {
     redis.resume()
   }

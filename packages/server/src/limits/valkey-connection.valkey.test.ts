@@ -78,7 +78,7 @@ test('a server that hangs costs a call half a second, and is asked again when it
   redis.pause()
   try {
     const { tookMs } = await refusalOf(connection)
-    assert.ok(tookMs >= 400 && tookMs < 2000, `${tookMs} ms`)
+    assert.ok(tookMs >= 400 && tookMs < 4000, `${tookMs} ms`)
   } finally {
     redis.resume()
   }
