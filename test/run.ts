@@ -9,7 +9,7 @@ import { killAllSuites, runSuite, type Suite, type SuiteResult } from './run-sui
 const BIOME = 'node_modules/@biomejs/biome/bin/biome'
 const TSC = 'node_modules/typescript/bin/tsc'
 /** Tests that need a server beside them are a suite of their own. */
-const UNIT = ['packages/*/src/**/!(*.valkey).test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
+const UNIT = ['packages/*/src/**/!(*.valkey|*.postgres).test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
 
 const SUITES: readonly Suite[] = [
   { name: 'lint and format', minutes: 1, quick: true, check: [BIOME, 'ci', '.'] },
@@ -24,6 +24,7 @@ const SUITES: readonly Suite[] = [
     needs: ['redis-server', 'openssl'],
     tests: ['packages/*/src/**/*.valkey.test.ts'],
   },
+  { name: 'postgres', minutes: 4, tests: ['packages/*/src/**/*.postgres.test.ts'] },
   { name: 'e2e', minutes: 4, needs: ['bash', 'curl', 'openssl', 'script'], tests: ['test/e2e/*.test.ts'] },
   { name: 'durability', minutes: 5, tests: ['test/durability/*.test.ts'] },
   // One file at a time: the times it compares must not be those of its neighbours.
