@@ -29,6 +29,11 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
+export interface Asking {
+  readonly withinMs?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 const START_MS = 30_000
 
 /** A server process of its own, with its own link to the database. */
@@ -66,9 +71,10 @@ export class ClusterNode {
   }
 
   /** As a load balancer has it: a connection that is kept, and an answer within `withinMs` or none. */
-  ask(method: string, path: string, key: string, body?: unknown, withinMs = 10_000): Promise<Answer> {
+  ask(method: string, path: string, key: string, body?: unknown, options: Asking = {}): Promise<Answer> {
+    const { withinMs = 10_000 } = options
     const text = body === undefined ? '' : JSON.stringify(body)
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...options.headers }
     return new Promise((resolve, reject) => {
       const asked = httpRequest(
         { host: '127.0.0.1', port: this.#api, method, path, headers, agent: this.#agent, timeout: withinMs },

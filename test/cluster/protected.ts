@@ -34,10 +34,13 @@ export function expected(answer: Answer, status: number): Answer {
   throw new Error(`answered ${answer.status}, not ${status}: ${JSON.stringify(answer.body)}`)
 }
 
+const ASKED = { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/orders/7', 'x-forwarded-for': '192.0.2.1' }
+
 /** Asks a node about a request with a key, as a proxy does. @returns the verdict's code; null: no answer came */
 export async function verifyAt(node: ClusterNode, key: Issued, withinMs = 8000): Promise<string | null> {
   try {
-    const answer = await node.ask('GET', '/v1/authorize/orders', key.secret, undefined, withinMs)
+    const options = { withinMs, headers: ASKED }
+    const answer = await node.ask('GET', '/v1/authorize/orders', key.secret, undefined, options)
     return answer.status === 200 ? 'VALID' : String(answer.body.code)
   } catch {
     return null
