@@ -180,6 +180,24 @@ const bounds = {
     '30',
     'Longest time an upstream may take to answer.',
   ),
+  gatewayStallSeconds: given(
+    'CREDENCE_GATEWAY_STALL_SECONDS',
+    wholeNumber(1, 3600),
+    '60',
+    'How long a caller may hold up its body or its answer before the gateway cuts it off.',
+  ),
+  gatewaySlowestBytesPerSecond: given(
+    'CREDENCE_GATEWAY_SLOWEST_BYTES_PER_SECOND',
+    wholeNumber(0, 1_000_000),
+    '240',
+    'A body or answer that moves more slowly over that time counts as held up by the caller; 0: only one that does not move.',
+  ),
+  maxConnections: given(
+    'CREDENCE_MAX_CONNECTIONS',
+    wholeNumber(1, 1_000_000),
+    '10000',
+    'Most connections of each listener; what comes on top is closed at once.',
+  ),
   readinessDelaySeconds: given(
     'CREDENCE_READINESS_DELAY_SECONDS',
     wholeNumber(0, 300),
