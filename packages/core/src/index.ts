@@ -34,6 +34,7 @@ export {
   parseKey,
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
+export { stateProblem, timeProblem } from './life.ts'
 export type { AppliedLimit, Limiter, LimitOwner, LimitResult, LimitState } from './limit.ts'
 export { limitProblem } from './limit-arithmetic.ts'
 export { type CreditLedger, MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
