@@ -101,11 +101,11 @@ const listening = {
     'forwarded',
     'The one family of headers that forward-auth reads.',
   ),
-  upstreamAllow: given(
+  upstreamAllow: optional(
     'CREDENCE_UPSTREAM_ALLOW',
     ipRanges,
-    '127.0.0.0/8,::1',
-    'Special-use addresses that an upstream may have all the same.',
+    'loopback, for the workspace `default` alone',
+    'Special-use addresses that upstreams may have all the same, those of every workspace.',
   ),
 }
 

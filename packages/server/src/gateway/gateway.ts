@@ -8,7 +8,7 @@ import type { Context } from '../context.ts'
 import { isOfTls } from '../http/client-error.ts'
 import { faultAnswer } from '../http/problem.ts'
 import { atEndOfTurn } from '../http/turn.ts'
-import { localAddresses, type Resolve, resolveAll } from '../upstream-guard.ts'
+import { type Resolve, resolveAll, upstreamRulesFor } from '../upstream-guard.ts'
 import { Admission, type Admitted, type Checked, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
 import { type Exchange, forward } from './forward.ts'
@@ -50,10 +50,10 @@ export class Gateway {
   #isClosing = false
 
   constructor(context: Context, options: GatewayOptions) {
-    const { config, directory, listeners } = context
+    const { config, directory } = context
     this.#context = context
     this.#pools = new UpstreamPools({
-      rules: { allow: config.upstreamAllow, listeners, localAddresses },
+      rulesFor: (workspaceId) => upstreamRulesFor(context, workspaceId),
       resolve: options.resolve ?? resolveAll,
       timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
     })
@@ -133,7 +133,10 @@ export class Gateway {
       }
       if (response.destroyed) return
       if (expects) response.writeContinue()
-      forward(this.#exchange(request, response, admission), this.#pools.get(admission.upstream))
+      forward(
+        this.#exchange(request, response, admission),
+        this.#pools.get(admission.api.workspaceId, admission.upstream),
+      )
     } catch (error) {
       this.#fail(request, response, error)
     }
@@ -152,7 +155,7 @@ export class Gateway {
       const admission = checked.type === 'refused' ? checked : await this.#admission.admit(checked)
       if (admission.type === 'refused') this.#refuse(request, response, admission, false)
       else if (!socket.destroyed) {
-        const pool = this.#pools.get(admission.upstream)
+        const pool = this.#pools.get(admission.api.workspaceId, admission.upstream)
         openTunnel(this.#exchange(request, response, admission), pool, head, (tunnel) => this.#track(tunnel))
       }
     } catch (error) {
