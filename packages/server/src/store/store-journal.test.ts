@@ -291,7 +291,7 @@ test('whatever moment the process is killed at, each acknowledged revocation is 
   await store.close()
   const paths = [join(folder, 'credence.db'), join(folder, 'revocations.jsonl')]
   const acknowledged: string[] = []
-  for (const [run, stopAfter] of [1, 5, 12, 30, 60].entries()) {
+  for (const [run, stopAfter] of [1, 12, 40].entries()) {
     const args = ['--input-type=module', '-e', REVOKING, ...paths, `r${run}`]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let said = ''
