@@ -1,7 +1,10 @@
 import { type ColumnType, columnOf, TABLES } from './tables.ts'
 import { PARENTS_FIRST } from './write-order.ts'
 
-/** Every table of a store but the one that says which migrations were applied, for `credence store copy`. */
+/**
+ * A table that `credence store copy` moves: every table but those that say which migrations were applied, and which
+ * processes live.
+ */
 export interface CopyTable {
   /** The embedded store keeps usage in a file of its own. */
   readonly database: 'state' | 'usage'
@@ -13,6 +16,9 @@ export interface CopyTable {
 }
 
 export type CopyType = 'text' | 'integer' | 'real'
+
+/** Tables that are a store's own: a copy neither reads nor writes them. */
+export const NOT_COPIED = ['schema_migrations', 'usage_schema_migrations', 'members']
 
 const [TEXT, INTEGER, REAL] = ['text', 'integer', 'real'] as const
 
