@@ -22,7 +22,7 @@ export const NOT_COPIED = ['schema_migrations', 'usage_schema_migrations', 'memb
 
 const [TEXT, INTEGER, REAL] = ['text', 'integer', 'real'] as const
 
-/** What a row refers to comes before it. */
+/** In the order of a copy: what a row refers to comes before it. */
 export const COPY_TABLES: readonly CopyTable[] = [
   ...PARENTS_FIRST.flatMap((table): CopyTable[] => {
     const { columns, children } = TABLES[table]
@@ -50,7 +50,6 @@ export const COPY_TABLES: readonly CopyTable[] = [
     tag: TEXT,
     created_at_ms: INTEGER,
   }),
-  state('feed', ['id'], { id: INTEGER, position: INTEGER, audit_hash: TEXT }),
   state('changes', ['position'], { position: INTEGER, workspace_id: TEXT, at_ms: INTEGER, touched: TEXT }),
   state('audit', ['position'], {
     position: INTEGER,
@@ -99,6 +98,8 @@ export const COPY_TABLES: readonly CopyTable[] = [
     columns: { key: TEXT, a: REAL, b: REAL, saved_at_ms: INTEGER },
     key: ['key'],
   },
+  // Last: without it nobody commits, who may have opened the target before the copy began.
+  state('feed', ['id'], { id: INTEGER, position: INTEGER, audit_hash: TEXT }),
 ]
 
 function state(name: string, key: readonly string[], columns: CopyTable['columns']): CopyTable {
