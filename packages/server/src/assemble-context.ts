@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import {
   CachedLookup,
   Follower,
+  generateId,
   MemoryLimiter,
   ProofCache,
   type RandomBytes,
@@ -73,7 +74,8 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     flushEveryMs: FLUSH_EVERY_MS,
     maxEntries: MAX_USAGE_ENTRIES,
     every,
-    onFlushFailed: (error) => log.error({ err: error }, 'usage was not written'),
+    onFlushFailed: (error) => log.error({ err: error }, 'usage was not written; it is tried again'),
+    newFlushId: () => generateId(randomBytes),
   })
   const metrics = new Metrics({ processMetrics: parts.processMetrics })
   metrics.watch({

@@ -98,6 +98,7 @@ export const COPY_TABLES: readonly CopyTable[] = [
     columns: { key: TEXT, a: REAL, b: REAL, saved_at_ms: INTEGER },
     key: ['key'],
   },
+  { database: 'usage', name: 'flushes', columns: { id: TEXT, at_ms: INTEGER }, key: ['id'] },
   // Last: without it nobody commits, who may have opened the target before the copy began.
   state('feed', ['id'], { id: INTEGER, position: INTEGER, audit_hash: TEXT }),
 ]

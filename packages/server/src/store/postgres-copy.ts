@@ -54,7 +54,9 @@ export async function openPostgresCopySource(url: string): Promise<CopySource> {
     const { state, pending } = await planPostgres(address, migrations)
     // Usage has no tables here where it was never kept.
     if (pending.length > 0 && (migrations === STATE || state.version > 0)) {
-      throw new StoreFault(`${nameOf(address)} is not at this release's schema yet; run: credence migrate`)
+      throw new StoreFault(
+        `${nameOf(address)} is not at this release's schema yet; start this release on it once`,
+      )
     }
   }
   const connection = await connect(address)

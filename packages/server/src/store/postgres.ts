@@ -111,9 +111,9 @@ class PostgresStore implements Store {
 
   constructor(pool: PostgresPool, { readTimeoutMs, random }: PostgresSettings) {
     this.#pool = pool
-    this.#lists = new PostgresLane(pool, 'lists', LISTING)
-    this.#writes = new PostgresLane(pool, 'writes', WRITING)
-    this.#spends = new PostgresLane(pool, 'credits', WRITING)
+    this.#lists = new PostgresLane(() => pool.connect('lists', LISTING))
+    this.#writes = new PostgresLane(() => pool.connect('writes', WRITING))
+    this.#spends = new PostgresLane(() => pool.connect('credits', WRITING))
     this.#writer = new PostgresWriter({
       connection: () => this.#writes.connection(),
       channel: channelOf(pool.session),

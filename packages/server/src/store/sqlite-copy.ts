@@ -88,7 +88,10 @@ class SqliteCopySide {
 
 class SqliteCopySource extends SqliteCopySide implements CopySource {
   constructor(paths: SqlitePaths) {
-    super(paths, true, () => refuseOlderSchema(paths.state))
+    super(paths, true, () => {
+      refuseOlderSchema(paths.state, STORE_MIGRATIONS)
+      if (existsSync(paths.usage)) refuseOlderSchema(paths.usage, USAGE_MIGRATIONS)
+    })
     try {
       refuseUnfinishedCopy(readSetting(this.state, COPY_SETTING))
     } catch (error) {
@@ -103,9 +106,9 @@ class SqliteCopySource extends SqliteCopySide implements CopySource {
 }
 
 /** What a later migration makes of a row, a copy would have to know. */
-function refuseOlderSchema(path: string): void {
-  if (planMigrations(path).pending.length === 0) return
-  throw new StoreFault(`${path} is not at this release's schema yet; run: credence migrate`)
+function refuseOlderSchema(path: string, migrations: string): void {
+  if (planMigrations(path, migrations).pending.length === 0) return
+  throw new StoreFault(`${path} is not at this release's schema yet; start this release on it once`)
 }
 
 class SqliteCopyTarget extends SqliteCopySide implements CopyTarget {
