@@ -80,7 +80,7 @@ test('an answer of the wrong shape is a fault with exit code 70, and no stack', 
   assert.equal(result.stderr.split('\n').length, 2)
 })
 
-test('start, migrate and admin recover hand the settings to the server and pass its exit code on', async () => {
+test('start, migrate, admin recover and keyring create hand the settings to the server and pass its exit code on', async () => {
   const calls: unknown[] = []
   const server: ServerModule = {
     run: async (env) => {
@@ -95,6 +95,10 @@ test('start, migrate and admin recover hand the settings to the server and pass 
       calls.push(['recover', env.CREDENCE_DATA])
       return 0
     },
+    makeKeyring: async (env) => {
+      calls.push(['keyring', env.CREDENCE_DATA])
+      return 1
+    },
   }
   const env = { CREDENCE_DATA: '/a', CREDENCE_LOG: 'off' }
   const { terminal, output } = recordingTerminal({ env, terminal: { loadServer: async () => server } })
@@ -102,11 +106,13 @@ test('start, migrate and admin recover hand the settings to the server and pass 
   assert.equal(await runCredence(['migrate', '--plan'], terminal), 3)
   assert.equal(await runCredence(['migrate'], terminal), 3)
   assert.equal(await runCredence(['admin', 'recover'], terminal), 0)
+  assert.equal(await runCredence(['keyring', 'create', '--data', '/k'], terminal), 1)
   assert.deepEqual(calls, [
     ['run', '/b', 'off', 'off'],
     ['migrate', { plan: true }],
     ['migrate', { plan: false }],
     ['recover', '/a'],
+    ['keyring', '/k'],
   ])
   assert.deepEqual(output(), { stdout: '', stderr: '' })
 })

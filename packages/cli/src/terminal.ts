@@ -51,4 +51,6 @@ export interface ServerModule {
   ): Promise<number | undefined>
   /** Makes a new admin key from the host's own data folder. */
   recoverAdmin(env: Env, streams: HostStreams): Promise<number | undefined>
+  /** Makes the keyring that all nodes of a shared database are given. */
+  makeKeyring(env: Env, streams: HostStreams): Promise<number | undefined>
 }

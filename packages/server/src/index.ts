@@ -1,7 +1,7 @@
 export { type Config, type Environment, parseConfig } from './config.ts'
 export type { Context } from './context.ts'
 export type { Streams } from './host.ts'
-export { migrateFromEnvironment, recoverAdmin } from './host-commands.ts'
+export { makeKeyring, migrateFromEnvironment, recoverAdmin } from './host-commands.ts'
 export { Metrics } from './observe/metrics.ts'
 export { UsageRecorder } from './observe/usage.ts'
 export { run, type Server, serve } from './serve.ts'
