@@ -40,7 +40,7 @@ test('imports that keep the rules pass', () => {
     'packages/server/src/http/h.ts': "import { o } from '../operations/o.ts'\nimport fastify from 'fastify'",
     'packages/server/src/operations/o.ts': "import { s } from '../store/s.ts'\nimport '@credence/core'",
     'packages/server/src/store/s.ts': "import '@credence/core/testing/suite'",
-    'packages/cli/src/main.ts': "import { serve } from '@credence/server'",
+    'packages/cli/src/main.js': "import { serve } from '@credence/server'",
     'test/run.ts': "import { VERDICTS } from '@credence/core'\nimport '../scripts/x.ts'",
   }
   assert.deepEqual(problems(files), [])
@@ -94,6 +94,8 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     "import type { B } from '../http/b.ts'",
     /must not reach/,
   ],
+  ['store → keep', 'packages/server/src/store/a.ts', "import '../keep/b.ts'", /must not reach/],
+  ['keep → http', 'packages/server/src/keep/a.ts', "import '../http/b.ts'", /must not reach/],
   ['store → operations', 'packages/server/src/store/a.ts', "import '../operations/b.ts'", /must not reach/],
   [
     'operations → gateway',
@@ -106,6 +108,12 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     'packages/server/src/operations/a.ts',
     "import 'fastify'",
     /must not import fastify/,
+  ],
+  [
+    'limits → operations',
+    'packages/server/src/limits/a.ts',
+    "import '../operations/o.ts'",
+    /limits\/ must not reach .*operations/,
   ],
   [
     'observe → http',

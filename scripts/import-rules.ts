@@ -33,9 +33,15 @@ const TEST_NODE_MODULES = ['node:test', 'node:assert/strict']
 
 /** Layers inside a package: what lies below never knows what lies above it. */
 const LAYERS = [
-  { below: 'packages/server/src/store/', above: ['operations/', 'http/', 'gateway/'], bare: ['fastify'] },
+  {
+    below: 'packages/server/src/store/',
+    above: ['operations/', 'keep/', 'http/', 'gateway/'],
+    bare: ['fastify'],
+  },
   { below: 'packages/server/src/operations/', above: ['http/', 'gateway/'], bare: ['fastify'] },
+  { below: 'packages/server/src/keep/', above: ['http/', 'gateway/'], bare: ['fastify'] },
   { below: 'packages/server/src/observe/', above: ['http/', 'gateway/'], bare: [] },
+  { below: 'packages/server/src/limits/', above: ['operations/', 'http/', 'gateway/'], bare: ['fastify'] },
 ] as const
 
 interface Edge extends ImportStatement {

@@ -1,6 +1,9 @@
-import { type Limiter, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import { ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
+import { openLimits, type Shared } from './limits/open-limits.ts'
+import { restoreQuotas } from './limits/saved-quotas.ts'
+import { StoreCredits } from './limits/store-credits.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
 import { type NodeView, viewOfOne } from './observe/node-view.ts'
@@ -11,7 +14,8 @@ import type { UsageStore } from './store/usage-port.ts'
 /** What a context is made from. */
 export interface Parts extends FeedParts {
   readonly usageStore: UsageStore
-  readonly limiter: Limiter
+  /** The primary of this worker; null: this process has none. */
+  readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
   readonly defaultWorkspaceId: string
   readonly randomBytes: RandomBytes
@@ -33,8 +37,17 @@ const UNPROVEN_ANSWER_MS = 5
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
 export async function assembleContext(parts: Parts): Promise<Context> {
-  const { config, store, usageStore, limiter, sealingKeys, log, clock, randomBytes, every } = parts
-  const { directory, follower, lookup, members, leaderWork } = await followFeed(parts)
+  const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
+  const { directory, follower, lookup, members } = await followFeed(parts)
+  const limits = await openLimits({
+    ...{ config, primary: parts.primary, log, clock, every },
+    credits: new StoreCredits(store),
+    installationId: parts.defaultWorkspaceId,
+    nodes: () => Math.max(1, members.list.length),
+    random: Math.random,
+  })
+  const { limiter } = limits
+  if (limits.quotas !== null) await restoreQuotas(usageStore, limits.quotas)
   const usage = new UsageRecorder({
     store: usageStore,
     flushEveryMs: FLUSH_EVERY_MS,
@@ -46,6 +59,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
   metrics.watch({
     feed: () => ({ position: follower.position, lagMs: follower.lagMs() }),
     usage: () => usage.stats,
+    limits: limits.state,
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
   const decisions = new DecisionLog()
@@ -57,7 +71,6 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     lookup,
     follower,
     members,
-    leaderWork,
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
@@ -65,11 +78,13 @@ export async function assembleContext(parts: Parts): Promise<Context> {
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },
     limiter,
+    limits,
     sealingKeys,
     usage,
     decisions,
     metrics,
     node: parts.viewOfNode?.(own) ?? own,
+    worker: parts.process.worker,
     log,
     clock,
     randomBytes,

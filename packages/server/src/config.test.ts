@@ -238,6 +238,47 @@ test('PostgreSQL is refused in a sentence that says so', () => {
   assert.match(only(refuse({ CREDENCE_DATABASE_URL: 'mysql://db' })).problem, /is not a postgres:\/\/ URL/)
 })
 
+test("Valkey's address is a URL; redis and valkey mean the same, and an s at the end means TLS", () => {
+  const plain = { username: null, password: null, database: 0, tls: false, port: 6379 }
+  for (const [url, expected] of [
+    ['redis://cache', { ...plain, host: 'cache' }],
+    ['valkey://cache/', { ...plain, host: 'cache' }],
+    ['rediss://cache:7000/3', { ...plain, host: 'cache', port: 7000, database: 3, tls: true }],
+    ['valkeys://[::1]:7000', { ...plain, host: '::1', port: 7000, tls: true }],
+    ['redis://:p%40ss%2F@10.0.0.1', { ...plain, host: '10.0.0.1', password: 'p@ss/' }],
+    [
+      'redis://credence:x%3Ay@cache/15',
+      { ...plain, host: 'cache', username: 'credence', password: 'x:y', database: 15 },
+    ],
+  ] as const) {
+    assert.deepEqual(accept({ CREDENCE_VALKEY_URL: url }).valkeyUrl, expected)
+  }
+  const file = { '/secret': 'valkeys://:hunter2@cache\n' }
+  assert.equal(accept({ CREDENCE_VALKEY_URL_FILE: '/secret' }, file).valkeyUrl?.password, 'hunter2')
+  assert.equal(accept({}).valkeyUrl, null)
+})
+
+test('what is no address of a Valkey is refused by name, and its password never repeated', () => {
+  for (const [url, expected] of [
+    ['cache:6379', /is not a valkey:\/\//],
+    ['https://u:hunter2@cache', /is not a valkey:\/\//],
+    ['redis://u:hunter2@cache:99999', /is not a valkey:\/\//],
+    ['redis://', /is not a valkey:\/\/|names no host/],
+    ['redis:///0', /names no host/],
+    ['redis://:hunter2@cache/zero', /not the number of a database/],
+    ['redis://:hunter2@cache/1/2', /not the number of a database/],
+    ['redis://:hunter2@cache/?db=1', /has a query or a fragment/],
+    ['redis://:hunter2@cache#1', /has a query or a fragment/],
+    ['redis://user@cache', /names a user without a password/],
+    ['redis://:hunter2%zz@cache', /broken percent escape/],
+  ] as const) {
+    const { setting, problem, allowed } = only(refuse({ CREDENCE_VALKEY_URL: url }))
+    assert.equal(setting, 'CREDENCE_VALKEY_URL')
+    assert.match(problem, expected)
+    assert.doesNotMatch(`${problem} ${allowed}`, /hunter2/)
+  }
+})
+
 test('a secret setting can come from a file, from both files and variables, but not twice', () => {
   const files = { '/secret': 'postgres://u:hunter2@db/c\n', '/c': '{"database_url_file": "/secret"}' }
   const fromVariable = only(refuse({ CREDENCE_DATABASE_URL_FILE: '/secret' }, files))

@@ -1,14 +1,26 @@
+import { hostname } from 'node:os'
 import { performance } from 'node:perf_hooks'
-import { CachedLookup, Follower, type Lease } from '@credence/core'
+import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/core'
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
-import type { LeaderWork } from './leader-work.ts'
-import { leaderWorkOn } from './leading.ts'
 import { Members } from './members.ts'
-import type { ProcessIdentity } from './process-identity.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
+
+/** Which process of the installation this is; see SignOfLife in store/port.ts. */
+export interface ProcessIdentity {
+  readonly nodeId: string
+  readonly node: string
+  /** 0: the node is this one process. */
+  readonly worker: number
+}
+
+/** A node that starts, as others will know it. */
+export function newNode(config: Config, randomBytes: RandomBytes): Omit<ProcessIdentity, 'worker'> {
+  const nodeId = Buffer.from(randomBytes(9)).toString('base64url')
+  return { nodeId, node: config.nodeName ?? hostname() }
+}
 
 export interface FeedParts {
   readonly config: Config
@@ -16,6 +28,8 @@ export interface FeedParts {
   readonly log: Logger
   readonly clock: () => number
   readonly process: ProcessIdentity
+  /** Whether this process's node does the work of the leader. */
+  readonly isLeader: () => boolean
   /** What the cache asks instead of the follower. Only the negative control of a test gives one. */
   readonly lease?: Lease
 }
@@ -26,7 +40,6 @@ export interface FollowedFeed {
   readonly follower: Follower
   readonly lookup: CachedLookup
   readonly members: Members
-  readonly leaderWork: LeaderWork
 }
 
 /** Joins the others, and has a cache, still empty, follow the feed from where the store is now. */
@@ -35,7 +48,6 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const { nodeId, node, worker } = parts.process
   const startedAtMs = clock()
   const directory = new ApiDirectory(store)
-  const leaderWork = leaderWorkOn(store, config, log, clock)
   let follower: Follower | null = null
   const members = new Members({
     store,
@@ -45,7 +57,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
         ...{ memberId: `${nodeId}/${worker}`, node, worker, version: VERSION, startedAtMs },
         position: follower?.position ?? 0,
         feedLagMs: Number.isFinite(lagMs) ? Math.round(lagMs) : null,
-        isLeader: leaderWork.isLeader,
+        isLeader: parts.isLeader(),
       }
     },
     onCommit: () => void follower?.poll(),
@@ -76,5 +88,5 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const lookup = new CachedLookup(store, parts.lease ?? following, bounds)
   await directory.load()
   await following.poll()
-  return { directory, follower: following, lookup, members, leaderWork }
+  return { directory, follower: following, lookup, members }
 }

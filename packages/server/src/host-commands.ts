@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { adminKeyPath, newAdminKeyFile } from './admin-key-file.ts'
 import type { Environment } from './config.ts'
-import { configFrom, HostProblem, keyringFor, onHost, openStore, type Streams, storePath } from './host.ts'
+import { configFrom, keyringFor, onHost, openStore, type Streams, storePath, tellOfJournal } from './host.ts'
+import { HostProblem } from './host-problem.ts'
 import { DEFAULT_WORKSPACE_NAME, recoverAdmin as makeAdminKey } from './operations/bootstrap.ts'
 import { planMigrations } from './store/sqlite-migrate.ts'
 
@@ -20,7 +21,7 @@ export function migrateFromEnvironment(
       streams.stdout.write(`  ${plan ? 'would apply' : 'apply'} ${version} ${name}\n`)
     if (pending.length === 0) streams.stdout.write('  nothing to do\n')
     if (!plan && pending.length > 0) {
-      const store = await openStore({ ...config, migrate: 'auto' })
+      const store = await openStore({ ...config, migrate: 'auto' }, tellOfJournal(streams))
       await store.close()
       streams.stdout.write('done\n')
     }
@@ -35,7 +36,7 @@ export function migrateFromEnvironment(
 export function recoverAdmin(env: Environment, streams: Streams): Promise<number> {
   return onHost(streams, async () => {
     const config = configFrom(env)
-    const store = await openStore(config)
+    const store = await openStore(config, tellOfJournal(streams))
     try {
       const { sealingKeys } = await keyringFor(config, store)
       const workspace = await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
+import { HOST_EXIT, HostProblem } from './host-problem.ts'
+import { finishRestore } from './keep/finish-restore.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import { StoreInUse } from './store/sqlite-use.ts'
+import type { JournalTried } from './store/store-journal.ts'
 import type { UsageStore } from './store/usage-port.ts'
 import { openUsageStore } from './store/usage-store.ts'
 import { type Certificate, type CertificatePaths, loadCertificate } from './tls.ts'
@@ -15,11 +19,6 @@ import { type Certificate, type CertificatePaths, loadCertificate } from './tls.
 export interface Streams {
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown }
-}
-
-/** What the operator can mend: told as one sentence, without a stack. */
-export class HostProblem extends Error {
-  override name = 'HostProblem'
 }
 
 /** Setting of the store: which keyring its digests are sealed under. */
@@ -36,13 +35,31 @@ export function storePath(config: Config): string {
   return join(config.dataPath, 'credence.db')
 }
 
-export function openStore(config: Config): Promise<Store> {
-  return openSqliteStore({ path: storePath(config), migrate: config.migrate, clock: Date.now })
+export function usagePath(config: Config): string {
+  return join(config.dataPath, 'usage.db')
+}
+
+/** Ends a restore that died first. @param onJournal told whether the journal of revocations is kept */
+export async function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
+  finishRestore(resolve(storePath(config)))
+  return openSqliteStore({
+    path: storePath(config),
+    migrate: config.migrate,
+    clock: Date.now,
+    journal: { path: config.revocationsJournalPath, onTried: onJournal },
+  })
+}
+
+/** Tells whoever runs a command of the host when the journal is not kept. */
+export function tellOfJournal(streams: Streams): (tried: JournalTried) => void {
+  return ({ problem }) => {
+    if (problem === null) return
+    streams.stderr.write(`! the journal of revocations is not written: ${problem}\n`)
+  }
 }
 
 export function openUsage(config: Config): Promise<UsageStore> {
-  const path = join(config.dataPath, 'usage.db')
-  return openUsageStore({ path, migrate: config.migrate, clock: Date.now })
+  return openUsageStore({ path: usagePath(config), migrate: config.migrate, clock: Date.now })
 }
 
 /** Null: no TLS is asked for. @throws HostProblem when the files hold nothing usable */
@@ -73,14 +90,15 @@ export async function keyringFor(config: Config, store: Store): Promise<Keyring>
   return opened.keyring
 }
 
-/** Runs a command of the host; what the operator can mend becomes one line and exit code 1. */
+/** Runs a command of the host; what the operator can mend becomes a line or two and an exit code. */
 export async function onHost(streams: Streams, command: () => Promise<number>): Promise<number> {
   try {
     return await command()
   } catch (error) {
     if (!isMendable(error)) throw error
     streams.stderr.write(`credence: ${error.message}\n`)
-    return 1
+    if (error instanceof HostProblem) return error.exitCode
+    return error instanceof StoreInUse ? HOST_EXIT.conflict : HOST_EXIT.refused
   }
 }
 

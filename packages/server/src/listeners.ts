@@ -1,5 +1,5 @@
+import type { ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { FastifyServerOptions } from 'fastify'
 import type { Context, OwnListener } from './context.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { certificateFor, certificatePaths } from './host.ts'
@@ -29,7 +29,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     tls: Certificate | null,
     fill: (app: App) => void,
   ) {
-    const app = createApp(context, serverOptions(context, tls))
+    const app = createApp(context, { http: httpOptions(context), tls })
     app.addHook('onResponse', async (_request, reply) => metrics.responded(name, reply.statusCode))
     fill(app)
     await app.listen(address)
@@ -92,15 +92,13 @@ function registerForApplications(app: App, context: Context): void {
   })
 }
 
-function serverOptions({ config }: Context, tls: Certificate | null): Partial<FastifyServerOptions> {
-  const http = {
+function httpOptions({ config }: Context): ServerOptions {
+  return {
     maxHeaderSize: config.maxHeaderBytes,
     headersTimeout: config.requestHeadTimeoutSeconds * 1000,
     // How often overdue connections are looked for: a slow client is gone soon after its time.
     connectionsCheckingInterval: 1000,
   }
-  const options = tls === null ? { http } : { https: { ...http, cert: tls.cert, key: tls.key } }
-  return { ...options, forceCloseConnections: 'idle' } as Partial<FastifyServerOptions>
 }
 
 async function closeApp(app: App, drainSeconds: number): Promise<void> {

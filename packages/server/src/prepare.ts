@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { KEYRING_SETTING, keyringFor, openStore } from './host.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
 import type { Store } from './store/port.ts'
+import type { JournalTried } from './store/store-journal.ts'
 
 /** The store of an installation, with what its processes need besides. */
 export interface Prepared {
@@ -17,10 +18,13 @@ export interface Prepared {
   readonly isFirstStart: boolean
 }
 
-/** Opens the store, with its keyring and, at the first start, the workspace with its admin key. */
-export async function prepare(config: Config): Promise<Prepared> {
+/**
+ * Opens the store, with its keyring and, at the first start, the workspace with its admin key.
+ * @param onJournal told whether the journal of revocations is kept
+ */
+export async function prepare(config: Config, onJournal: (tried: JournalTried) => void): Promise<Prepared> {
   mkdirSync(config.dataPath, { recursive: true, mode: 0o700 })
-  const store = await openStore(config)
+  const store = await openStore(config, onJournal)
   try {
     const { sealingKeys, fingerprint } = await keyringFor(config, store)
     const isFirstStart = (await store.position()) === 0

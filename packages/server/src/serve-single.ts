@@ -2,36 +2,44 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { assembleContext } from './assemble-context.ts'
 import type { Config } from './config.ts'
+import { newNode } from './follow-feed.ts'
 import { openUsage } from './host.ts'
-import { keepQuotas, openNodeLimiter } from './node-limiter.ts'
+import { startLeaderWork } from './leader-work.ts'
+import { keepQuotas } from './limits/saved-quotas.ts'
+import { watchedJournal } from './observe/journal.ts'
 import { prepare } from './prepare.ts'
-import { identityOf, newNodeId } from './process-identity.ts'
 import type { Server } from './server.ts'
 import { type Serving, startServing } from './serving.ts'
 import { every } from './timers.ts'
 
 /** A node that is this one process: it opens everything, in the order in which it depends on each other. */
 export async function serveSingle(config: Config, log: Logger): Promise<Server> {
-  const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config)
+  const journal = watchedJournal(config.revocationsJournalPath, log)
+  const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   const usageStore = await openUsage(config)
-  const limiter = await openNodeLimiter(config, store, usageStore)
+  const leaderWork = await startLeaderWork(config, store, log, Date.now)
   const context = await assembleContext({
     config,
     store,
     usageStore,
-    limiter,
+    primary: null,
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log,
     clock: Date.now,
     randomBytes,
     processMetrics: true,
+    process: { ...newNode(config, randomBytes), worker: 0 },
+    isLeader: leaderWork.isLeader,
     every,
-    process: identityOf(config, newNodeId(randomBytes), 0),
   })
-  const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
+  context.metrics.watchJournal(journal.isKept)
+  const { limits } = context
+  const stopKeepingQuotas = limits.quotas === null ? null : keepQuotas(usageStore, limits.quotas, log, every)
   const closeStores = async () => {
-    await stopKeepingQuotas()
+    leaderWork.stop()
+    await limits.close()
+    await stopKeepingQuotas?.()
     await Promise.all([usageStore.close(), store.close()])
   }
   let serving: Serving

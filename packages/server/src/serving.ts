@@ -1,5 +1,4 @@
 import type { Context, OwnListener } from './context.ts'
-import { LEADER_WORK_EVERY_MS } from './leader-work.ts'
 import { openListeners } from './listeners.ts'
 import { BEAT_EVERY_MS } from './members.ts'
 import { every } from './timers.ts'
@@ -11,24 +10,21 @@ export interface Listening {
   readonly apis: number
 }
 
-/** A process that answers requests. */
+/** What every process does that answers requests: it follows the feed, listens, and ends in this order. */
 export interface Serving {
   readonly listening: Listening
   /** Fails readiness, drains and flushes. The stores are still open then. */
   readonly stop: () => Promise<void>
 }
 
-/** Has a context keep in step with the others of the installation and answer requests. */
+/** Has a context answer requests. */
 export async function startServing(context: Context): Promise<Serving> {
-  const { config, follower, members, leaderWork, readiness, usage } = context
-  // A leader at once where it is alone, so that `credence status` says so from the start.
-  await leaderWork.run()
+  const { config, follower, members, readiness, usage } = context
   const timers = [
     every(config.feedPollMs, () => void follower.poll()),
     every(BEAT_EVERY_MS, () => void members.beat()),
-    every(LEADER_WORK_EVERY_MS, () => void leaderWork.run()),
   ]
-  const leave = async () => {
+  const endFollowing = async () => {
     for (const stopTimer of timers) stopTimer()
     await members.leave()
     await usage.close()
@@ -37,7 +33,7 @@ export async function startServing(context: Context): Promise<Serving> {
   try {
     closeListeners = await openListeners(context)
   } catch (error) {
-    await leave()
+    await endFollowing()
     throw error
   }
   const stop = async () => {
@@ -47,7 +43,7 @@ export async function startServing(context: Context): Promise<Serving> {
       await new Promise((resolve) => setTimeout(resolve, config.readinessDelaySeconds * 1000))
     }
     await closeListeners()
-    await leave()
+    await endFollowing()
   }
   const apis = [...context.directory.all()].filter((api) => !api.builtIn).length
   return { listening: { listeners: context.listeners, apis }, stop }

@@ -116,6 +116,63 @@ export const databaseUrl: Parser<null> = {
       : fail('is not a postgres:// URL; a path to the embedded store belongs in CREDENCE_DATA'),
 }
 
+/** Where Valkey or Redis listens, and who asks. */
+export interface ValkeyAddress {
+  /** A name or an address, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  readonly username: string | null
+  readonly password: string | null
+  readonly database: number
+  readonly tls: boolean
+}
+
+/** Scheme → whether it means TLS. */
+const VALKEY_SCHEMES = new Map([
+  ['redis:', false],
+  ['valkey:', false],
+  ['rediss:', true],
+  ['valkeys:', true],
+])
+
+/** The URL may hold a password: no problem repeats a part of it. */
+export const valkeyUrl: Parser<ValkeyAddress> = {
+  allowed: 'a `valkey://`, `valkeys://`, `redis://` or `rediss://` URL; the ones with an s mean TLS',
+  parse(text) {
+    const url = URL.canParse(text) ? new URL(text) : null
+    const tls = url === null ? undefined : VALKEY_SCHEMES.get(url.protocol)
+    if (url === null || tls === undefined) {
+      return fail('is not a valkey://, valkeys://, redis:// or rediss:// URL')
+    }
+    if (url.hostname === '') return fail('names no host')
+    if (/[?#]/.test(text)) return fail('has a query or a fragment')
+    const database = /^\/?$/.test(url.pathname) ? '0' : /^\/(\d{1,5})$/.exec(url.pathname)?.[1]
+    if (database === undefined) return fail('has a path that is not the number of a database')
+    const [username, password] = [url.username, url.password].map(decoded)
+    if (username === undefined || password === undefined) {
+      return fail('has a user or password with a broken percent escape')
+    }
+    if (username !== '' && password === '') return fail('names a user without a password')
+    return pass({
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 6379 : Number(url.port),
+      username: username === '' ? null : username,
+      password: password === '' ? null : password,
+      database: Number(database),
+      tls,
+    })
+  },
+}
+
+/** Undefined where an escape is broken. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
 const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')

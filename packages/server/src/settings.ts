@@ -13,6 +13,8 @@ import {
   oneOf,
   type Parser,
   publicUrl,
+  type ValkeyAddress,
+  valkeyUrl,
   wholeNumber,
   workerCount,
 } from './setting-parsers.ts'
@@ -134,11 +136,35 @@ const keeping = {
     '`keyring.json` in `CREDENCE_DATA`',
     'The keyring, readable by its owner alone.',
   ),
+  revocationsJournalPath: optional(
+    'CREDENCE_REVOCATIONS_JOURNAL',
+    filePath,
+    '`revocations.jsonl` in `CREDENCE_DATA`',
+    'The journal of revocations that a restore repeats; best on another disk. Kept for the embedded store only.',
+  ),
   adminKeyPath: optional(
     'CREDENCE_ADMIN_KEY_FILE',
     filePath,
     'made at the first start, in `admin.key` in `CREDENCE_DATA`',
     'A file that holds the admin key to install at the first start.',
+  ),
+}
+
+const sharing = {
+  valkeyUrl: {
+    ...optional(
+      'CREDENCE_VALKEY_URL',
+      valkeyUrl,
+      'limits are counted by each process alone',
+      'Valkey or Redis, in which nodes count limits together and remember what may be used once.',
+    ),
+    secret: true,
+  } satisfies Setting<ValkeyAddress | null>,
+  creditBlock: given(
+    'CREDENCE_CREDIT_BLOCK',
+    wholeNumber(1, 100_000),
+    '1',
+    'Credits taken from the store at once. With 1 they are exact; above, a crash loses fewer than this of each limit.',
   ),
 }
 
@@ -210,7 +236,7 @@ const bounds = {
     'CREDENCE_CACHE_BYTES',
     wholeNumber(1_048_576, 1_099_511_627_776),
     '134217728',
-    'Most memory for those records, about, in each worker; what is reached first counts.',
+    'Most memory for those records, about, by each worker; what is reached first counts.',
   ),
   limitCounters: given(
     'CREDENCE_LIMIT_COUNTERS',
@@ -245,7 +271,7 @@ const bounds = {
 }
 
 /** By the name that each has in the configuration. */
-export const SETTINGS = { ...listening, ...keeping, ...observing, ...bounds }
+export const SETTINGS = { ...listening, ...keeping, ...sharing, ...observing, ...bounds }
 
 export type SettingKey = keyof typeof SETTINGS
 /** The value of each setting, before those that follow from others are filled in. */

@@ -10,6 +10,7 @@ const STATUS: StatusResource = {
   store: { name: 'postgres', schema: 4 },
   feed: { position: 41, lag_ms: 12, bound_ms: 1000 },
   usage: { queued: 0, dropped: 0 },
+  limits: { counted_by: 'valkey', degraded: true, decided_alone: 7 },
   uptime_seconds: 7200,
   listeners: [{ name: 'api', host: '127.0.0.1', port: 6749 }],
   nodes: 2,
@@ -26,6 +27,7 @@ test('status shows the feed against its bound, and a line for every process', as
   const { stdout } = await runAgainst(answers, ['status'], { tty: true })
   assert.match(stdout, /^feed +position 41, confirmed 12 ms ago \(bound 1 s\)$/m)
   assert.match(stdout, /^store +postgres, schema 4$/m)
+  assert.match(stdout, /^limits +counted by valkey: lost, 7 requests decided alone$/m)
   assert.match(stdout, /^node-a {2}1 +0\.1\.0 +41 +confirmed 12 ms ago {2}yes$/m)
   assert.match(stdout, /^node-b {2}- +0\.1\.0 +40 +not confirmed yet$/m)
 })

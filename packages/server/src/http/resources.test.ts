@@ -55,6 +55,16 @@ for (const kind of ['memory', 'sqlite'] as const) {
       workspaces: { name: 'staging', prefix: 'crd_stage' },
     } as const
 
+    it('apis: limits are exact where that is said, and stay so until it is taken back', async () => {
+      const { id, exact_limits: byDefault } = (await post('apis', { ...SAMPLES.apis, name: 'exact' })).body
+      assert.equal(byDefault, false)
+      const patch = (body: object) => server.request<Resource>('PATCH', `/v1/apis/${id}`, body)
+      assert.equal((await patch({ exact_limits: true })).body.exact_limits, true)
+      assert.equal((await patch({ metadata: {} })).body.exact_limits, true)
+      assert.equal((await patch({ exact_limits: false })).body.exact_limits, false)
+      await server.request('DELETE', `/v1/apis/${id}`)
+    })
+
     for (const area of ['apis', 'principals', 'roles'] as const) {
       it(`${area}: made, shown by id and name, changed, deleted`, async () => {
         const made = await post(area, SAMPLES[area])

@@ -12,6 +12,8 @@ export interface MetricSources {
   readonly feed: () => { readonly position: number; readonly lagMs: number }
   /** Usage not yet flushed, and decisions that could not be counted since the start. */
   readonly usage: () => { readonly pending: number; readonly dropped: number }
+  /** Whether whoever counts limits for all nodes is lost, and the requests decided without since the start. */
+  readonly limits: () => { readonly isDegraded: boolean; readonly decidedAlone: number }
 }
 
 export interface MetricsOptions {
@@ -95,7 +97,22 @@ export class Metrics {
       'sum',
       () => sources.usage().pending,
     )
-    const { usage } = sources
+    this.#gauge(
+      'credence_limits_degraded',
+      '1 while whoever counts limits for all nodes is lost and this node counts alone, else 0.',
+      'max',
+      () => (sources.limits().isDegraded ? 1 : 0),
+    )
+    const { usage, limits } = sources
+    new Counter({
+      name: 'credence_limits_degraded_decisions_total',
+      help: "Requests that were decided by this node's share of a limit.",
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(limits().decidedAlone)
+      },
+    })
     new Counter({
       name: 'credence_usage_dropped_total',
       help: 'Uses that were not counted: too many entries waited, or a flush failed.',
@@ -105,6 +122,16 @@ export class Metrics {
         this.inc(usage().dropped)
       },
     })
+  }
+
+  /** Adds the gauge of the journal of revocations, where one is kept. */
+  watchJournal(isKept: () => boolean): void {
+    this.#gauge(
+      'credence_revocations_journal_up',
+      'Whether the journal of revocations has all that was revoked; 0: a restore would not know the latest.',
+      'min',
+      () => (isKept() ? 1 : 0),
+    )
   }
 
   /** The text exposition format. */

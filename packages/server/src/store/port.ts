@@ -221,7 +221,6 @@ export interface SignOfLife {
   readonly position: number
   /** Milliseconds since the feed was last confirmed to it; null: never yet. */
   readonly feedLagMs: number | null
-  /** Itself, or, where it is the first worker of a node, the process that writes for it. */
   readonly isLeader: boolean
 }
 

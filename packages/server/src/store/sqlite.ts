@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
 import { LocalMembers } from './local-members.ts'
 import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
 import {
@@ -11,16 +12,22 @@ import {
   StoreFault,
   type Write,
 } from './port.ts'
+import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting, prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteLock } from './sqlite-lock.ts'
+import { readSetting } from './sqlite-read.ts'
 import { SqliteReads } from './sqlite-reads.ts'
 import { SqliteThread } from './sqlite-thread.ts'
-import type { WriterRequest } from './sqlite-writer.ts'
+import { shareFile } from './sqlite-use.ts'
+import type { Committed, WriterData, WriterRequest } from './sqlite-writer.ts'
+import { type JournalSettings, StoreJournal } from './store-journal.ts'
 
 export interface SqliteStoreSettings {
   readonly path: string
   readonly migrate: MigrateMode
   readonly clock: () => number
+  /** Where revocations are kept besides; absent: nowhere. */
+  readonly journal?: JournalSettings
 }
 
 /** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
@@ -29,11 +36,33 @@ const MAX_PENDING_WRITES = 4096
 const START_WAIT_MS = 10_000
 const START_RETRY_MS = 20
 
-/** Opens the file, makes it where there is none, and migrates it. @throws StoreFault */
+/**
+ * Opens the file, makes it where there is none, migrates it, and brings its journal of revocations up to date.
+ * @throws StoreFault
+ */
 export async function openSqliteStore(settings: SqliteStoreSettings): Promise<Store> {
   const path = resolve(settings.path)
-  prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
-  return new SqliteStore(path, settings.clock)
+  const use = faulting(() => shareFile(path))
+  try {
+    prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
+    faulting(() => refuseUnfinishedCopy(copyMarkIn(path)))
+    const journal = settings.journal && new StoreJournal(path, settings.journal, settings.clock)
+    return new SqliteStore(path, settings.clock, use, journal ?? null)
+  } catch (error) {
+    use.release()
+    throw error
+  }
+}
+
+function copyMarkIn(path: string): string | undefined {
+  const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: true })
+  try {
+    // With CREDENCE_MIGRATE=off the file may be without any table.
+    const hasSettings = connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'settings'") !== undefined
+    return hasSettings ? readSetting(connection, COPY_SETTING) : undefined
+  } finally {
+    connection.close()
+  }
 }
 
 /** The process that writes the file: every write goes to its one writer thread; see sqlite-writer.ts. */
@@ -42,24 +71,31 @@ class SqliteStore extends SqliteReads implements Store {
   readonly #members: LocalMembers
   readonly #leader: SqliteLock
   readonly #start: SqliteLock
+  readonly #use: SqliteLock
+  readonly #journal: StoreJournal | null
   #closing: Promise<void> | undefined
 
-  constructor(path: string, clock: () => number) {
+  constructor(path: string, clock: () => number, use: SqliteLock, journal: StoreJournal | null) {
     super(path)
+    this.#use = use
+    this.#journal = journal
     this.#members = new LocalMembers(clock)
     this.#leader = new SqliteLock(`${path}-leader-lock`)
     this.#start = new SqliteLock(`${path}-start-lock`)
     this.#writer = new SqliteThread({
       task: 'writes the database',
       entry: new URL('./sqlite-writer.ts', import.meta.url),
-      workerData: path,
+      workerData: { path, journal: journal?.begin ?? null } satisfies WriterData,
       maxPending: MAX_PENDING_WRITES,
       idleMs: null,
     })
+    journal?.keepWith((request) => this.#write(request))
   }
 
   async commit(write: Write): Promise<CommitResult> {
-    const result = (await this.#write({ type: 'commit', write })) as CommitResult
+    const committed = (await this.#write({ type: 'commit', write })) as Committed
+    const { journalProblem, ...result } = committed
+    if (journalProblem !== undefined) this.#journal?.tried(journalProblem)
     if (result.ok) this.#members.committed(result.position)
     return result
   }
@@ -120,7 +156,9 @@ class SqliteStore extends SqliteReads implements Store {
     // The writer last: its connection then folds the journal into the file, which only the last one can.
     await this.closeReads()
     this.#leader.release()
+    await this.#journal?.close()
     await this.#writer.close()
+    this.#use.release()
   }
 
   #write(request: WriterRequest): Promise<unknown> {

@@ -4,7 +4,6 @@ import { assembleContext } from '../assemble-context.ts'
 import { type Config, parseConfig } from '../config.ts'
 import type { Context } from '../context.ts'
 import { Keyring } from '../keyring.ts'
-import { openNodeLimiter } from '../node-limiter.ts'
 import { createLog } from '../observe/log.ts'
 import { bootstrap } from '../operations/bootstrap.ts'
 import { openMemoryStore } from '../store/memory.ts'
@@ -41,22 +40,23 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
   if (secret === null) throw new Error('the store was used before: its admin key is not known')
 
   const usageStore = openMemoryUsageStore(clock)
-  const limiter = await openNodeLimiter(config, store, usageStore)
   const context = await assembleContext({
     config,
     store,
     usageStore,
-    limiter,
+    primary: null,
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     clock,
     randomBytes,
     processMetrics: false,
+    isLeader: () => true,
     every: () => () => {},
     process: { nodeId: randomBytes(8).toString('hex'), node: 'test', worker: 0 },
   })
   const close = async () => {
+    await context.limits.close()
     await context.members.leave()
     await context.usage.close()
     await usageStore.close()

@@ -10,6 +10,7 @@ function counting(decisions: number, via: DecisionVia = 'verify'): Metrics {
   metrics.watch({
     feed: () => ({ position: decisions, lagMs: decisions * 1000 }),
     usage: () => ({ pending: decisions, dropped: decisions }),
+    limits: () => ({ isDegraded: false, decidedAlone: 0 }),
   })
   for (let i = 0; i < decisions; i++) metrics.verified('VALID', via, 0.2)
   return metrics

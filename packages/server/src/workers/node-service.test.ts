@@ -22,7 +22,10 @@ interface Member {
 /** Workers that know what is told to each; those whose number is among `still` never answer. */
 function node(t: TestContext, count: number, still: readonly number[] = []) {
   const members: Member[] = []
-  const gathering = new NodeGathering({ count, ready: () => members.map(({ worker }) => worker) })
+  const gathering = new NodeGathering(
+    { count, ready: () => members.map(({ worker }) => worker) },
+    { leads: () => true, isJournalKept: () => true },
+  )
   for (let number = 1; number <= count; number++) {
     const ends = line()
     t.after(ends.cut)

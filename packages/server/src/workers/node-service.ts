@@ -7,13 +7,22 @@ import type { Worker } from './worker-set.ts'
 /** Whoever takes longer is left out: one worker that stands still must not hold up what is asked of all. */
 const ANSWER_WITHIN_MS = 1000
 
+/** What only the primary knows of its node. */
+export interface PrimaryState {
+  readonly leads: () => boolean
+  /** Whether the journal of revocations has all that was revoked. */
+  readonly isJournalKept: () => boolean
+}
+
 /** The primary's part in what workers know together: it asks all of them, and adds up. */
 export class NodeGathering {
   readonly #workers: { readonly count: number; ready(): Worker[] }
+  readonly #own: PrimaryState
   readonly #counted = new CountedSamples()
 
-  constructor(workers: { readonly count: number; ready(): Worker[] }) {
+  constructor(workers: { readonly count: number; ready(): Worker[] }, own: PrimaryState) {
     this.#workers = workers
+    this.#own = own
   }
 
   /** Serves it to one of the workers. */
@@ -29,6 +38,7 @@ export class NodeGathering {
         const answers = await this.#ofAll(({ remote }) => remote.ping())
         return { count: this.#workers.count, answering: answers.length }
       },
+      isLeader: async () => this.#own.leads(),
     }
     asking.channel.serve('node', service)
     void asking.channel.ended.then(() => this.#counted.ended(asking))
@@ -59,6 +69,11 @@ export class NodeGathering {
     })
     return [
       gauge('credence_workers', 'Workers that are ready.', this.#workers.ready().length),
+      gauge(
+        'credence_revocations_journal_up',
+        'Whether the journal of revocations has all that was revoked; 0: a restore would not know the latest.',
+        this.#own.isJournalKept() ? 1 : 0,
+      ),
       gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss()),
     ]
   }

@@ -1,19 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
+import { MemoryAuthority, MemoryReplayGuard } from '@credence/core'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import { certificateFor, HostProblem, openUsage } from '../host.ts'
-import { LEADER_WORK_EVERY_MS } from '../leader-work.ts'
-import { leaderWorkOn } from '../leading.ts'
-import { keepQuotas, openNodeLimiter } from '../node-limiter.ts'
+import { newNode } from '../follow-feed.ts'
+import { certificateFor, openUsage } from '../host.ts'
+import { HostProblem } from '../host-problem.ts'
+import { startLeaderWork } from '../leader-work.ts'
+import { MAX_CLAIMS } from '../limits/open-limits.ts'
+import { keepQuotas, restoreQuotas } from '../limits/saved-quotas.ts'
+import { watchedJournal } from '../observe/journal.ts'
 import { prepare } from '../prepare.ts'
-import { newNodeId } from '../process-identity.ts'
 import type { Server } from '../server.ts'
 import type { Listening } from '../serving.ts'
 import { after, every } from '../timers.ts'
 import { forking } from './fork-worker.ts'
-import { serveLimiter } from './limiter-service.ts'
 import { NodeGathering } from './node-service.ts'
+import { serveShared } from './shared-limits.ts'
 import { serveStore } from './store-service.ts'
 import { serveUsage } from './usage-service.ts'
 import { WorkerSet } from './worker-set.ts'
@@ -28,27 +31,23 @@ const STOP_GRACE_MS = 5000
 export async function servePrimary(config: Config, count: number, log: Logger): Promise<Server> {
   // Each worker reads it for itself; what is wrong with it is better told once.
   certificateFor(config)
-  const { store, workspaceId, isFirstStart } = await prepare(config)
+  const journal = watchedJournal(config.revocationsJournalPath, log)
+  const { store, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   const usageStore = await openUsage(config)
-  const limiter = await openNodeLimiter(config, store, usageStore)
-  const stopKeepingQuotas = keepQuotas(limiter, usageStore, log)
-  // A file is written, and so led, by this process alone. Any other store the workers open themselves.
-  const isWriter = store.name === 'sqlite'
-  const leaderWork = leaderWorkOn(store, config, log, Date.now)
-  const lead = async () => {
-    if (isWriter) await leaderWork.run()
-  }
-  await lead()
-  const stopLeading = every(LEADER_WORK_EVERY_MS, () => void lead())
+  const authority = new MemoryAuthority({ maxCounters: config.limitCounters, clock: Date.now })
+  await restoreQuotas(usageStore, authority)
+  const stopKeepingQuotas = keepQuotas(usageStore, authority, log, every)
+  const shared = { authority, replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock: Date.now }) }
+  const leaderWork = await startLeaderWork(config, store, log, Date.now)
   const workers: WorkerSet = new WorkerSet({
     count,
     fork: forking(),
-    start: { config, workspaceId, nodeId: newNodeId(randomBytes), storeName: store.name },
+    start: { config, workspaceId, storeName: store.name, node: newNode(config, randomBytes) },
     serve(worker) {
       const { channel } = worker
-      if (isWriter) serveStore(channel, store, () => leaderWork.isLeader)
+      if (store.name === 'sqlite') serveStore(channel, store)
       serveUsage(channel, usageStore)
-      serveLimiter(channel, limiter, Date.now)
+      serveShared(channel, shared)
       node.serve(worker)
     },
     log,
@@ -56,9 +55,9 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
     monotonic: () => performance.now(),
     after,
   })
-  const node = new NodeGathering(workers)
+  const node = new NodeGathering(workers, { leads: leaderWork.isLeader, isJournalKept: journal.isKept })
   const closeStores = async () => {
-    stopLeading()
+    leaderWork.stop()
     await stopKeepingQuotas()
     await Promise.all([usageStore.close(), store.close()])
   }

@@ -1,6 +1,6 @@
 /** What a primary and its workers ask of each other, by the names under which they serve it. */
-import type { AppliedLimit, LimitResult } from '@credence/core'
 import type { Config } from '../config.ts'
+import type { ProcessIdentity } from '../follow-feed.ts'
 import type { DecisionQuery } from '../observe/decisions.ts'
 import type { ExplainedDecision } from '../observe/explain.ts'
 import type { MetricSamples } from '../observe/metric-samples.ts'
@@ -20,14 +20,12 @@ export interface PrimaryService {
 /** What a worker cannot know by itself. Everything was read once, at the start of its primary. */
 export interface WorkerStart {
   readonly config: Config
-  /** See ProcessIdentity. */
-  readonly nodeId: string
   /** From 1; a worker that takes another's place gets its number. */
   readonly number: number
   /** Of the workspace `default`. */
   readonly workspaceId: string
-  /** A file has one process that writes it, the primary; any other store each worker opens itself. */
   readonly storeName: Store['name']
+  readonly node: Omit<ProcessIdentity, 'worker'>
 }
 
 /** `worker`: what a primary asks of each of its workers. */
@@ -48,9 +46,6 @@ export interface NodeService {
   /** Of each process, those that have ended included as far as they counted. */
   metrics(): Promise<readonly (readonly MetricSamples[])[]>
   workers(): Promise<WorkersSeen>
-}
-
-/** `limiter`: counts for all workers, by its own clock. */
-export interface LimiterService {
-  take(applied: readonly AppliedLimit[], cost: number): Promise<LimitResult>
+  /** Whether the node does the work of the leader. */
+  isLeader(): Promise<boolean>
 }

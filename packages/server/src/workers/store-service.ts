@@ -29,11 +29,8 @@ export interface FeedNews {
   readonly reached: readonly (readonly [memberId: string, position: number])[]
 }
 
-/**
- * Serves `store` to the worker at the other end. What the worker held or was known by ends with it.
- * @param leads whether this process leads: of its workers, who are known to others, the first says so for it
- */
-export function serveStore(channel: Channel, store: Store, leads: () => boolean): void {
+/** Serves `store` to the worker at the other end. What the worker held or was known by ends with it. */
+export function serveStore(channel: Channel, store: Store): void {
   const members = new Set<string>()
   const turns = new Map<number, () => void>()
   let lastTurn = 0
@@ -45,8 +42,7 @@ export function serveStore(channel: Channel, store: Store, leads: () => boolean)
     announce: (memberId, position) => store.announce(memberId, position),
     beat(sign, withinMs) {
       members.add(sign.memberId)
-      const isLeader = sign.isLeader || (sign.worker === 1 && leads())
-      return store.beat({ ...sign, isLeader }, withinMs)
+      return store.beat(sign, withinMs)
     },
     leave(memberId) {
       members.delete(memberId)

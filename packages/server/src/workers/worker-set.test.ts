@@ -74,7 +74,12 @@ function setOf(t: TestContext, count: number, lives: readonly Life[]) {
       processes.push(process)
       return process
     },
-    start: { config: config(), workspaceId: 'ws_1', nodeId: 'n1', storeName: 'sqlite' },
+    start: {
+      config: config(),
+      workspaceId: 'ws_1',
+      storeName: 'sqlite' as const,
+      node: { nodeId: 'n', node: 'test' },
+    },
     serve: () => {},
     log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     stopWithinMs: 5000,
@@ -110,8 +115,8 @@ test('each worker is given its number and what was read once, and all are ready 
   assert.deepEqual(processes[1]?.start, {
     config: config(),
     workspaceId: 'ws_1',
-    nodeId: 'n1',
-    storeName: 'sqlite',
+    storeName: 'sqlite' as const,
+    node: { nodeId: 'n', node: 'test' },
     number: 2,
   })
   assert.deepEqual(

@@ -22,7 +22,7 @@ interface Connected {
 /** A worker of the process that has opened `primary`. */
 function connected(path: string, primary: Store): Connected {
   const { primary: near, worker, cut } = line()
-  serveStore(near, primary, () => false)
+  serveStore(near, primary)
   return { store: new WorkerStore(path, worker), die: cut }
 }
 
@@ -101,7 +101,7 @@ test('a worker that stands still is told the newest once it goes on, and nothing
     },
     ended() {},
   }
-  serveStore(new Channel(still), primary, () => false)
+  serveStore(new Channel(still), primary)
   await seed(primary)
   let last = 0
   for (let i = 0; i < 50; i++) last = await commitPuts(primary, put('principal', aPrincipal(`prn_n${i}`)))

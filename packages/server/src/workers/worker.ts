@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import { assembleContext } from '../assemble-context.ts'
 import { isMendable, keyringFor, openStore, storePath } from '../host.ts'
+import { BEAT_EVERY_MS } from '../members.ts'
 import { createLog } from '../observe/log.ts'
 import { viewOfOne } from '../observe/node-view.ts'
-import { identityOf } from '../process-identity.ts'
 import { type Listening, startServing } from '../serving.ts'
 import { every } from '../timers.ts'
 import type { Channel } from './ipc.ts'
-import { limiterOver } from './limiter-service.ts'
-import type { PrimaryService, WorkerService, WorkerStart } from './protocol.ts'
+import type { NodeService, PrimaryService, WorkerService, WorkerStart } from './protocol.ts'
+import { sharedOver } from './shared-limits.ts'
 import { usageStoreOver } from './usage-service.ts'
 import { viewOfNode } from './view-of-node.ts'
 import { WorkerStore } from './worker-store.ts'
@@ -31,14 +31,17 @@ export async function runWorker(channel: Channel): Promise<void> {
 }
 
 async function startWorker(channel: Channel, start: WorkerStart): Promise<Listening> {
-  const { config, nodeId, number, workspaceId, storeName } = start
-  const store = storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config)
+  const { config, number, workspaceId, storeName, node } = start
+  const store =
+    storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config, () => {})
   const { sealingKeys } = await keyringFor(config, store)
+  const primaryNode = channel.remote<NodeService>('node')
+  let leads = await primaryNode.isLeader()
   const context = await assembleContext({
     config,
     store,
     usageStore: usageStoreOver(channel),
-    limiter: limiterOver(channel),
+    primary: sharedOver(channel),
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log: createLog({
@@ -49,9 +52,19 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
     clock: Date.now,
     randomBytes,
     processMetrics: true,
-    process: identityOf(config, nodeId, number),
+    process: { ...node, worker: number },
+    isLeader: () => leads,
     viewOfNode: (own) => viewOfNode(channel, own),
     every,
+  })
+  const stopAsking = every(BEAT_EVERY_MS, () => {
+    // A primary that cannot be asked is gone, and this process with it.
+    primaryNode.isLeader().then(
+      (now) => {
+        leads = now
+      },
+      () => {},
+    )
   })
   const { listening, stop } = await startServing(context)
   const { decision, decisions } = viewOfOne(context.decisions, context.metrics)
@@ -61,7 +74,9 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
     decisions,
     metrics: () => context.metrics.samples(),
     async stop() {
+      stopAsking()
       await stop()
+      await context.limits.close()
       await store.close()
     },
   }

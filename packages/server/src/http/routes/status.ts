@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import type { WorkersSeen } from '../../observe/node-view.ts'
 import { done } from '../../operations/operation.ts'
+import type { SignOfLife } from '../../store/port.ts'
 import { VERSION } from '../../version.ts'
 import type { App } from '../app.ts'
 import { authenticate } from '../authenticate.ts'
@@ -28,7 +29,7 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
   return {
     version: VERSION,
     node: members.own.node,
-    worker: members.own.worker === 0 ? null : members.own.worker,
+    worker: context.worker,
     workers: workers.count,
     workers_answering: workers.answering,
     ready: context.readiness.ready,
@@ -39,11 +40,12 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
       bound_ms: config.leaseMs,
     },
     usage: { queued: pending, dropped },
+    limits: limitsOf(context),
     uptime_seconds: Math.max(0, Math.floor((clock() - startedAtMs) / 1000)),
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
     counts: { apis: apis.length },
     nodes: members.nodes,
-    processes: members.list.map((sign) => ({
+    processes: members.list.toSorted(byNode).map((sign) => ({
       node: sign.node,
       worker: sign.worker === 0 ? null : sign.worker,
       version: sign.version,
@@ -53,6 +55,16 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
       leader: sign.isLeader,
     })),
   }
+}
+
+function limitsOf({ limits }: Context) {
+  const { countedBy, isDegraded, decidedAlone } = limits.state()
+  return { counted_by: countedBy, degraded: isDegraded, decided_alone: decidedAlone }
+}
+
+function byNode(a: SignOfLife, b: SignOfLife): number {
+  if (a.node !== b.node) return a.node < b.node ? -1 : 1
+  return a.worker - b.worker
 }
 
 const SHOW = routeSchema({
@@ -67,11 +79,9 @@ const SHOW = routeSchema({
     body: Strict({
       version: Type.String(),
       node: Type.String(),
-      worker: Nullable(
-        Type.Integer({
-          description: 'Which worker of this node answers here. Null: the node is one process.',
-        }),
-      ),
+      worker: Type.Integer({
+        description: 'Which worker of this node answers here, from 1; 0: the node is one process.',
+      }),
       workers: Type.Integer({ description: 'How many processes of this node answer requests.' }),
       workers_answering: Type.Integer({ description: 'How many of them answered when this was asked.' }),
       ready: Type.Boolean(),
@@ -84,6 +94,13 @@ const SHOW = routeSchema({
       usage: Strict({
         queued: Type.Integer({ description: 'Entries that wait for the next flush.' }),
         dropped: Type.Integer({ description: 'Uses that were not counted since the start.' }),
+      }),
+      limits: Strict({
+        counted_by: OneOf(['process', 'primary', 'valkey']),
+        degraded: Type.Boolean({
+          description: 'Whoever counts for all is lost: this process counts its share alone.',
+        }),
+        decided_alone: Type.Integer({ description: 'Requests that were decided so since the start.' }),
       }),
       uptime_seconds: Type.Integer(),
       listeners: Type.Array(
