@@ -4,7 +4,7 @@ import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
-import { Members } from './members.ts'
+import { Members, SILENCE_MS } from './members.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -60,6 +60,8 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
         isLeader: parts.isLeader(),
       }
     },
+    aliveWithinMs: config.leaseMs + SILENCE_MS,
+    monotonic: () => performance.now(),
     onCommit: () => void follower?.poll(),
     onFault: (error) => log.warn({ err: error }, 'the other processes could not be told or heard of'),
   })
@@ -74,6 +76,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
     },
     onMissed: () => directory.load(),
     onMoved: (position) => members.moved(position),
+    isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
     onFault: (error) => {
       if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
       if (error === null && !feedWorks) log.info('the feed can be read again')

@@ -8,16 +8,18 @@ import { startLeaderWork } from './leader-work.ts'
 import { keepQuotas } from './limits/saved-quotas.ts'
 import { watchedJournal } from './observe/journal.ts'
 import { prepare } from './prepare.ts'
+import type { Instead } from './serve.ts'
 import type { Server } from './server.ts'
 import { type Serving, startServing } from './serving.ts'
 import { every } from './timers.ts'
 
 /** A node that is this one process: it opens everything, in the order in which it depends on each other. */
-export async function serveSingle(config: Config, log: Logger): Promise<Server> {
+export async function serveSingle(config: Config, log: Logger, instead: Instead): Promise<Server> {
+  const { clock = Date.now, lease } = instead
   const journal = watchedJournal(config.revocationsJournalPath, log)
   const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   const usageStore = await openUsage(config)
-  const leaderWork = await startLeaderWork(config, store, log, Date.now)
+  const leaderWork = await startLeaderWork(config, store, log, clock)
   const context = await assembleContext({
     config,
     store,
@@ -26,11 +28,12 @@ export async function serveSingle(config: Config, log: Logger): Promise<Server> 
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log,
-    clock: Date.now,
+    clock,
     randomBytes,
     processMetrics: true,
     process: { ...newNode(config, randomBytes), worker: 0 },
     isLeader: leaderWork.isLeader,
+    ...(lease && { lease }),
     every,
   })
   context.metrics.watchJournal(journal.isKept)

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
+import type { Lease } from '@credence/core'
 import { banner } from './banner.ts'
 import type { Config, Environment } from './config.ts'
 import { configFrom, onHost, type Streams, stopSignal } from './host.ts'
@@ -24,11 +25,19 @@ export function run(env: Environment, streams: Streams): Promise<number> {
   })
 }
 
+/** What a test puts in the place of the real thing, in a node that is one process. */
+export interface Instead {
+  /** Wall clock, milliseconds since the epoch. */
+  readonly clock?: () => number
+  /** What the cache asks instead of the feed's follower. */
+  readonly lease?: Lease
+}
+
 /**
  * Starts a node: this process alone, or this one as the primary of several workers. What the other form needs is not
  * loaded: a primary answers no request.
  */
-export async function serve(config: Config): Promise<Server> {
+export async function serve(config: Config, instead: Instead = {}): Promise<Server> {
   const log = createLog({
     format: config.logFormat,
     level: config.logLevel,
@@ -37,7 +46,7 @@ export async function serve(config: Config): Promise<Server> {
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers
   if (workers === 1) {
     const { serveSingle } = await import('./serve-single.ts')
-    return serveSingle(config, log)
+    return serveSingle(config, log, instead)
   }
   const { servePrimary } = await import('./workers/primary.ts')
   return servePrimary(config, workers, log)

@@ -47,7 +47,7 @@ export async function openSqliteStore(settings: SqliteStoreSettings): Promise<St
     prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
     faulting(() => refuseUnfinishedCopy(copyMarkIn(path)))
     const journal = settings.journal && new StoreJournal(path, settings.journal, settings.clock)
-    return new SqliteStore(path, settings.clock, use, journal ?? null)
+    return new SqliteStore(path, use, journal ?? null)
   } catch (error) {
     use.release()
     throw error
@@ -75,11 +75,12 @@ class SqliteStore extends SqliteReads implements Store {
   readonly #journal: StoreJournal | null
   #closing: Promise<void> | undefined
 
-  constructor(path: string, clock: () => number, use: SqliteLock, journal: StoreJournal | null) {
+  constructor(path: string, use: SqliteLock, journal: StoreJournal | null) {
     super(path)
     this.#use = use
     this.#journal = journal
-    this.#members = new LocalMembers(clock)
+    // A wall clock that jumps must not make all of them seem dead.
+    this.#members = new LocalMembers(() => performance.now())
     this.#leader = new SqliteLock(`${path}-leader-lock`)
     this.#start = new SqliteLock(`${path}-start-lock`)
     this.#writer = new SqliteThread({
