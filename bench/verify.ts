@@ -62,6 +62,7 @@ const usage = new UsageRecorder({
   },
   flushEveryMs: 3_600_000,
   maxEntries: 1_000_000,
+  newFlushId: () => 'bench',
   every: () => () => {},
   onFlushFailed: () => {},
 })

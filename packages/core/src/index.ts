@@ -44,6 +44,7 @@ export {
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
 export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
+export { stateProblem, timeProblem } from './life.ts'
 export {
   type AppliedLimit,
   type Limiter,

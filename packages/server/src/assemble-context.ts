@@ -1,4 +1,4 @@
-import { ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { openLimits, type Shared } from './limits/open-limits.ts'
@@ -53,7 +53,8 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     flushEveryMs: FLUSH_EVERY_MS,
     maxEntries: MAX_USAGE_ENTRIES,
     every,
-    onFlushFailed: (error) => log.error({ err: error }, 'usage was not written'),
+    onFlushFailed: (error) => log.error({ err: error }, 'usage was not written; it is tried again'),
+    newFlushId: () => generateId(randomBytes),
   })
   const metrics = new Metrics({ processMetrics: parts.processMetrics })
   metrics.watch({

@@ -36,7 +36,7 @@ test('an empty environment gives the documented defaults', () => {
   assert.equal(config.dataPath, './data')
   assert.equal(config.keyringPath, 'data/keyring.json')
   assert.deepEqual(config.trustedProxies, [])
-  assert.equal(config.upstreamAllow.length, 2)
+  assert.equal(config.upstreamAllow, null)
   assert.equal(config.bodyLimitBytes, 262_144)
   assert.equal(config.leaseMs, 1000)
   assert.equal(config.readinessDelaySeconds, 0)

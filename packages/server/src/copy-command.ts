@@ -6,6 +6,7 @@ import { HOST_EXIT, HostProblem } from './host-problem.ts'
 import { type CopyMade, copyStore } from './keep/copy-store.ts'
 import { finishRestore } from './keep/finish-restore.ts'
 import type { CopyTarget } from './store/copy-port.ts'
+import { openPostgresCopyTarget } from './store/postgres-copy.ts'
 import { openSqliteCopySource, openSqliteCopyTarget, sqlitePathsIn } from './store/sqlite-copy.ts'
 
 export interface CopyCommand {
@@ -31,7 +32,7 @@ export function copyStoreFromEnvironment(
       usage: resolve(usagePath(config)),
     })
     try {
-      const target = openTarget(to, config)
+      const target = await openTarget(to, config)
       try {
         let last = ''
         const made = await copyStore(source, target, (table) => {
@@ -73,10 +74,13 @@ function targetOf(env: Environment, { to, toFile }: CopyCommand): string {
   return text
 }
 
-function openTarget(to: string, config: Config): CopyTarget {
+async function openTarget(to: string, config: Config): Promise<CopyTarget> {
+  if (/^postgres(?:ql)?:/i.test(to)) return openPostgresCopyTarget(to, Date.now)
   const folder = /^sqlite:(.+)$/s.exec(to)?.[1]
   if (folder === undefined) {
-    throw new HostProblem('a copy goes to sqlite:FOLDER, a data folder that is new or empty')
+    throw new HostProblem(
+      'a copy goes to a postgres:// URL, or to sqlite:FOLDER, a data folder; new or empty',
+    )
   }
   if (resolve(folder) === resolve(config.dataPath)) {
     throw new HostProblem('the copy would go into the data folder that it comes from', HOST_EXIT.conflict)

@@ -73,7 +73,8 @@ function tell({ stderr }: Streams, lines: readonly string[]): void {
   stderr.write(`${lines.join('\n')}\n`)
 }
 
-function backupLines({ path, usagePath, inspection, journalProblem }: BackupMade, config: Config): string[] {
+function backupLines(made: BackupMade, config: Config): string[] {
+  const { path, usagePath, inspection, journalProblem, isJournalOnSameDisk } = made
   const usage = usagePath === null ? 'no usage yet' : `usage in ${usagePath}`
   const lines = [
     `✓ backup in ${path} (0600), ${usage}; read through and found whole`,
@@ -84,6 +85,11 @@ function backupLines({ path, usagePath, inspection, journalProblem }: BackupMade
   )
   if (journalProblem !== null) {
     lines.push(`! a restore of it will not know what is revoked after it: ${journalProblem}`)
+  } else if (isJournalOnSameDisk) {
+    lines.push(
+      `  The journal of revocations is on the same disk as the database: copy ${config.revocationsJournalPath} away too,`,
+      '  or have it elsewhere with CREDENCE_REVOCATIONS_JOURNAL.',
+    )
   }
   return lines
 }
@@ -140,13 +146,14 @@ function inspectionJson({ position, newestAtMs, keyringFingerprint, counts }: In
   }
 }
 
-function backupJson({ path, usagePath, bytes, inspection, journalProblem }: BackupMade) {
+function backupJson(made: BackupMade) {
+  const { path, usagePath, bytes, inspection, journalProblem, isJournalOnSameDisk } = made
   return {
     path,
     usage_path: usagePath,
     bytes,
     ...inspectionJson(inspection),
-    journal: { ok: journalProblem === null, problem: journalProblem },
+    journal: { ok: journalProblem === null, problem: journalProblem, on_same_disk: isJournalOnSameDisk },
   }
 }
 

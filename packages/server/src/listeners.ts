@@ -1,5 +1,6 @@
-import type { ServerOptions } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { capConnections } from './connection-cap.ts'
 import type { Context, OwnListener } from './context.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { certificateFor, certificatePaths } from './host.ts'
@@ -31,6 +32,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
   ) {
     const app = createApp(context, { http: httpOptions(context), tls })
     app.addHook('onResponse', async (_request, reply) => metrics.responded(name, reply.statusCode))
+    capConnections(app.server, name, context)
     fill(app)
     await app.listen(address)
     if (tls !== null) secured.push(app.server as never)
@@ -54,6 +56,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     if (config.gatewayListen !== 'off') {
       const { host, port } = config.gatewayListen
       const gateway = new Gateway(context, { tls: certificate })
+      capConnections(gateway.server, 'gateway', context)
       await new Promise<void>((resolve, reject) => {
         gateway.server.once('error', reject).listen(port, host, () => resolve())
       })
@@ -96,6 +99,8 @@ function httpOptions({ config }: Context): ServerOptions {
   return {
     maxHeaderSize: config.maxHeaderBytes,
     headersTimeout: config.requestHeadTimeoutSeconds * 1000,
+    // Before a head there is the handshake, which Node would wait two minutes for.
+    handshakeTimeout: config.requestHeadTimeoutSeconds * 1000,
     // How often overdue connections are looked for: a slow client is gone soon after its time.
     connectionsCheckingInterval: 1000,
   }

@@ -1,12 +1,11 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
-import type { Lease } from '@credence/core'
 import { banner } from './banner.ts'
 import type { Config, Environment } from './config.ts'
 import { configFrom, onHost, type Streams, stopSignal } from './host.ts'
 import { HostProblem } from './host-problem.ts'
 import { createLog } from './observe/log.ts'
-import type { Server } from './server.ts'
+import type { Instead, Server } from './server.ts'
 
 /** Runs the server until a signal ends it. @returns the exit code */
 export function run(env: Environment, streams: Streams): Promise<number> {
@@ -23,14 +22,6 @@ export function run(env: Environment, streams: Streams): Promise<number> {
     if (typeof end !== 'string') throw new HostProblem(end.problem)
     return 0
   })
-}
-
-/** What a test puts in the place of the real thing, in a node that is one process. */
-export interface Instead {
-  /** Wall clock, milliseconds since the epoch. */
-  readonly clock?: () => number
-  /** What the cache asks instead of the feed's follower. */
-  readonly lease?: Lease
 }
 
 /**

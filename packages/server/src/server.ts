@@ -1,3 +1,4 @@
+import type { Lease } from '@credence/core'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Listening } from './serving.ts'
@@ -17,4 +18,12 @@ export interface Server {
   readonly failed: Promise<string>
   /** Fails readiness, drains, flushes and closes. */
   readonly stop: () => Promise<void>
+}
+
+/** What a test puts in the place of the real thing, in a node that is one process. */
+export interface Instead {
+  /** Wall clock, milliseconds since the epoch. */
+  readonly clock?: () => number
+  /** What the cache asks instead of the feed's follower. */
+  readonly lease?: Lease
 }

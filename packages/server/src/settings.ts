@@ -105,11 +105,11 @@ const listening = {
     'forwarded',
     'The one family of headers that forward-auth reads.',
   ),
-  upstreamAllow: given(
+  upstreamAllow: optional(
     'CREDENCE_UPSTREAM_ALLOW',
     ipRanges,
-    '127.0.0.0/8,::1',
-    'Special-use addresses that an upstream may have all the same.',
+    'loopback, for the workspace `default` alone',
+    'Special-use addresses that upstreams may have all the same, those of every workspace.',
   ),
 }
 
@@ -213,6 +213,24 @@ const bounds = {
     wholeNumber(1, 3600),
     '30',
     'Longest time an upstream may take to answer.',
+  ),
+  gatewayStallSeconds: given(
+    'CREDENCE_GATEWAY_STALL_SECONDS',
+    wholeNumber(1, 3600),
+    '60',
+    'How long a caller may hold up its body or its answer before the gateway cuts it off.',
+  ),
+  gatewaySlowestBytesPerSecond: given(
+    'CREDENCE_GATEWAY_SLOWEST_BYTES_PER_SECOND',
+    wholeNumber(0, 1_000_000),
+    '240',
+    'A body or answer that moves more slowly over that time counts as held up by the caller; 0: only one that does not move.',
+  ),
+  maxConnections: given(
+    'CREDENCE_MAX_CONNECTIONS',
+    wholeNumber(1, 1_000_000),
+    '10000',
+    'Most connections of each listener; what comes on top is closed at once.',
   ),
   readinessDelaySeconds: given(
     'CREDENCE_READINESS_DELAY_SECONDS',

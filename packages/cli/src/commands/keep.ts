@@ -38,12 +38,18 @@ export function addKeep(program: CredenceCommand, wiring: Wiring): void {
 
   const store = program.command('store').description('the store as a whole')
   withHostOptions(store.command('copy'))
-    .option('--to <url>', 'where to: sqlite:FOLDER (CREDENCE_COPY_TO)')
-    .option('--to-file <file>', 'a file that says where to (CREDENCE_COPY_TO_FILE)')
+    .option('--to <url>', 'where to: a postgres:// URL, or sqlite:FOLDER (CREDENCE_COPY_TO)')
+    .option(
+      '--to-file <file>',
+      'a file that holds the URL, so that its password is in no history (CREDENCE_COPY_TO_FILE)',
+    )
     .description(
       'copy everything into another store and compare both; run again, it goes on where it was stopped',
     )
-    .example('credence store copy --to sqlite:/var/lib/credence-new')
+    .example(
+      'credence store copy --to-file /run/secrets/postgres-url',
+      'credence store copy --to sqlite:./new-data',
+    )
     .action(async (options: CopyOptions, command: Command) => {
       if (options.to !== undefined && options.toFile !== undefined)
         throw usageFailure('--to stands beside --to-file; give one of the two')

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerOptions } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { FAULTS, type FaultCode, headerValues, LookupUnavailable, parseStrictJson } from '@credence/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
@@ -6,6 +7,7 @@ import type { Context } from '../context.ts'
 import type { FieldError } from '../operations/operation.ts'
 import { StoreFault } from '../store/port.ts'
 import { AllowedMethods } from './allowed-methods.ts'
+import { isOfTls } from './client-error.ts'
 import { hostProblem } from './host-header.ts'
 import { lazyValidation } from './lazy-validation.ts'
 import { faultAnswer, unavailableAnswer } from './problem.ts'
@@ -24,7 +26,7 @@ export type App = FastifyInstance<
 const MAX_ERRORS = 50
 
 export interface ListenerOptions {
-  /** Of node:http. */
+  /** Of node:http and node:https. */
   readonly http?: ServerOptions
   /** PEM texts; absent or null: plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string } | null
@@ -68,11 +70,16 @@ export function createApp(context: Context, listener: ListenerOptions = {}): App
       const code =
         'code' in error && error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'INVALID_REQUEST'
       const { status, headers, body } = faultAnswer(code, FAULTS[code].meaning, newRequestId())
-      if (!socket.writable) return
+      if (isOfTls(error) || !socket.writable) {
+        socket.destroy()
+        return
+      }
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
       const length = Buffer.byteLength(body)
       socket.end(
         `HTTP/1.1 ${status} Error\r\n${lines.join('')}content-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
+        // Whoever was slow with the head need not be waited for with the end of the connection.
+        () => socket.destroy(),
       )
     },
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>() as unknown as App

@@ -27,6 +27,8 @@ export interface BackupMade {
   readonly inspection: Inspection
   /** Why a restore of it will not know what is revoked after it; null: it will. */
   readonly journalProblem: string | null
+  /** The journal is on the disk of the database: whoever loses the one loses the other. */
+  readonly isJournalOnSameDisk: boolean
 }
 
 /** Usage is a file of its own in a backup too: it may be kept for shorter, or nowhere. */
@@ -66,7 +68,15 @@ export function backUp(request: BackupRequest): BackupMade {
     }
     syncFolder(dirname(to))
     const bytes = statSync(to).size + (hasUsage ? statSync(toUsage).size : 0)
-    return { path: to, usagePath: hasUsage ? toUsage : null, bytes, inspection, journalProblem }
+    const isJournalOnSameDisk = diskOf(request.journalPath) === diskOf(databasePath)
+    return {
+      path: to,
+      usagePath: hasUsage ? toUsage : null,
+      bytes,
+      inspection,
+      journalProblem,
+      isJournalOnSameDisk,
+    }
   } finally {
     for (const path of [to, toUsage]) rmSync(unfinished(path), { force: true })
     use.release()
@@ -81,6 +91,10 @@ function link(from: string, to: string): void {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw taken(to)
     throw error
   }
+}
+
+function diskOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.dev
 }
 
 function taken(path: string): HostProblem {

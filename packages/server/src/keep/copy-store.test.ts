@@ -2,68 +2,16 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { HostProblem } from '../host-problem.ts'
-import type { CopyRow, CopySource, CopyTarget } from '../store/copy-port.ts'
+import type { CopyRow } from '../store/copy-port.ts'
 import { COPY_TABLES } from '../store/copy-tables.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { openSqliteCopySource, openSqliteCopyTarget, sqlitePathsIn } from '../store/sqlite-copy.ts'
-import { anApi, anyPut, aWrite, put, seed, withId } from '../store/testing/contract-records.ts'
+import { aWrite, seed } from '../store/testing/contract-records.ts'
 import { temporaryFolder } from '../store/testing/sqlite-fixture.ts'
-import { openUsageStore } from '../store/usage-store.ts'
-import { freshAudit } from '../testing/data-folder.ts'
+import { aFullFolder, diesAt, dump, type Wrapping, wrapped } from '../testing/copy-fixture.ts'
 import { copyStore } from './copy-store.ts'
-
-/** A data folder with something in every table, and in some of them more than a page. */
-async function aFullFolder(): Promise<string> {
-  const folder = await temporaryFolder()
-  const paths = sqlitePathsIn(folder)
-  const store = await openSqliteStore({ path: paths.state, migrate: 'auto', clock: Date.now })
-  await seed(store)
-  await store.commit(aWrite({ puts: [put('api', anApi('api_2'))], audit: freshAudit() }))
-  const drawn = fc.sample(anyPut, { numRuns: 150, seed: 7 })
-  // Drawn names collide now and then; those are left out.
-  await Promise.all(
-    drawn.map((one, i) => store.commit(aWrite({ puts: [withId(one, `any_${i}`)], audit: freshAudit() }))),
-  )
-  const idempotency = {
-    scope: 'ws_1',
-    key: 'k',
-    requestDigest: 'd',
-    table: 'api' as const,
-    id: 'api_1',
-    status: 201,
-    createdAtMs: 1,
-  }
-  const settings = [{ name: 'keyring_fingerprint', value: 'f' }]
-  await store.commit(aWrite({ idempotency, settings, audit: freshAudit() }))
-  await Promise.all(Array.from({ length: 1200 }, () => store.commit(aWrite({ audit: freshAudit() }))))
-  await store.spendCredits('c', { type: 'credits', name: 'n', limit: 9, refill: null }, 4, 1_000)
-  await store.close()
-  const usage = await openUsageStore({ path: paths.usage, migrate: 'auto', clock: Date.now })
-  const facts = { count: 3, firstAtMs: 1, lastAtMs: 2, lastIp: '192.0.2.1', lastUserAgent: 'curl' }
-  await usage.flush([{ workspaceId: 'ws_1', credentialId: 'any_1', version: 1, code: 'VALID', ...facts }])
-  await usage.saveCounters([
-    ['q1', 0.1, 2 ** 53],
-    ['q2', -0.5, 1e300],
-  ])
-  await usage.close()
-  return folder
-}
-
-/** Every row of every table, read by SQLite itself. */
-function dump(folder: string): Record<string, unknown[]> {
-  const { state, usage } = sqlitePathsIn(folder)
-  const files = [new DatabaseSync(state), new DatabaseSync(usage)]
-  const rows = COPY_TABLES.map((table) => {
-    const db = files[table.database === 'state' ? 0 : 1]!
-    return [table.name, db.prepare(`SELECT * FROM ${table.name} ORDER BY ${table.key.join(', ')}`).all()]
-  })
-  for (const db of files) db.close()
-  return Object.fromEntries(rows)
-}
 
 async function copied(from: string, to: string, over: Partial<{ source: Wrapping; target: Wrapping }> = {}) {
   const source = openSqliteCopySource(sqlitePathsIn(from))
@@ -77,20 +25,6 @@ async function copied(from: string, to: string, over: Partial<{ source: Wrapping
   } finally {
     await source.close()
   }
-}
-
-/** Members of a side that a test puts in the place of the real ones. */
-type Wrapping = (side: CopySource & CopyTarget) => Partial<CopySource & CopyTarget>
-
-function wrapped<S extends object>(side: S, wrapping?: Wrapping): S {
-  const over: Partial<S> = wrapping === undefined ? {} : (wrapping(side as never) as Partial<S>)
-  return new Proxy(side, {
-    get(target, name) {
-      if (name in over) return over[name as keyof S]
-      const member: unknown = Reflect.get(target, name, target)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
 }
 
 async function opened(folder: string) {
@@ -135,18 +69,6 @@ test('a copy into what is not empty, or that another copy has begun, is refused 
 
 function conflict(pattern: RegExp): (error: unknown) => boolean {
   return (error) => error instanceof HostProblem && error.exitCode === 5 && pattern.test(error.message)
-}
-
-/** Fails in the place of the n-th page that is added. */
-function diesAt(n: number): Wrapping {
-  let pages = 0
-  return (side) => ({
-    insert: (table, rows) => {
-      pages++
-      if (pages === n) throw new Error('killed')
-      return side.insert(table, rows)
-    },
-  })
 }
 
 test('until a copy has come to its end no store opens on it, and it is no source', async () => {

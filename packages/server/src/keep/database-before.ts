@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { keepJournal } from '../store/keep-journal.ts'
+import type { Revocation } from '../store/revocation-journal.ts'
 import { SqliteConnection } from '../store/sqlite-connection.ts'
-import { trailAt } from '../store/sqlite-revocations.ts'
+import { allRevocations, trailAt } from '../store/sqlite-revocations.ts'
 
 /** What the database that is about to be replaced still tells. */
 export interface DatabaseBefore {
-  /** It goes on from the backup, and the journal has all that it knows: nothing revoked since is missing there. */
-  readonly isJournaled: boolean
+  /** All that it knows to be revoked, where it goes on from the backup and has come as far as the journal; else null. */
+  readonly revocations: readonly Revocation[] | null
   /** How many of its credentials the backup lacks; null: it cannot be read, or is not there. */
   readonly gone: number | null
 }
@@ -23,14 +24,14 @@ export function lookAtDatabaseBefore(
   journal: { readonly path: string; readonly nowMs: number },
   backup: Backup,
 ): DatabaseBefore {
-  if (!existsSync(path)) return { isJournaled: false, gone: null }
+  if (!existsSync(path)) return { revocations: null, gone: null }
   // A damaged one is a reason to restore and none to stop: what it can no longer tell is told as unknown.
   const gone = unlessDamaged(path, (old) => countGone(old, backup.connection))
-  const isJournaled = unlessDamaged(path, (old) => {
+  const revocations = unlessDamaged(path, (old) => {
     keepJournal(old, { ...journal, nothingUpTo: 0, markIfBeforeMs: journal.nowMs })
-    return trailAt(old, backup.position) === backup.trail
+    return trailAt(old, backup.position) === backup.trail ? allRevocations(old) : null
   })
-  return { gone, isJournaled: isJournaled ?? false }
+  return { gone, revocations }
 }
 
 function unlessDamaged<R>(path: string, look: (old: SqliteConnection) => R): R | null {

@@ -255,6 +255,18 @@ test('without a journal, the database that is replaced tells what was revoked, i
   assert.deepEqual(await statesIn(data, 'later'), ['revoked'])
 })
 
+test('what stands on a damaged line of the journal is known from the database that is replaced', async () => {
+  const data = await dataFolder('one', 'two')
+  data.backUp('one.db')
+  await write(data, revoke('one'))
+  await write(data, revoke('two'))
+  const journal = data.paths.journalPath
+  writeFileSync(journal, readFileSync(journal, 'utf8').replace('"one"', '\0'))
+  assert.deepEqual(data.restore('one.db').knowledge, { isKnown: true })
+  assert.deepEqual(await statesIn(data, 'one', 'two'), ['revoked', 'revoked'])
+  assert.ok(readFileSync(journal, 'utf8').includes('"one"'))
+})
+
 test('a database that was put back by hand does not vouch for itself', async () => {
   const data = await dataFolder('later')
   data.backUp('one.db')

@@ -167,10 +167,12 @@ function repeat(request: RestoreRequest, inspection: Inspection, connection: Sql
   const { position, trail } = inspection
   const keeping = { path: journalPath, nowMs }
   const before = lookAtDatabaseBefore(databasePath, keeping, { connection, position, trail })
-  const journal = readJournal(journalPath)
+  const read = readJournal(journalPath)
+  // What stands on a damaged line the old database may still know.
+  const journal = { ...read, revocations: [...read.revocations, ...(before.revocations ?? [])] }
   const restoredAt = newestRestore(connection)
   const backup = { position, restoredAt, trailAt: (at: number) => trailAt(connection, at) }
-  const knowledge: Knowledge = before.isJournaled ? { isKnown: true } : knowledgeOf(journal, backup)
+  const knowledge: Knowledge = before.revocations !== null ? { isKnown: true } : knowledgeOf(journal, backup)
   if (!knowledge.isKnown && !acceptUnknown) throw refusal(knowledge)
   const goneAndRevoked = countGone(connection, journal.revocations, position)
   const workspaceId = readSetting(connection, DEFAULT_WORKSPACE_SETTING)

@@ -28,6 +28,13 @@ export class Metrics {
   /** Listener → count per status. */
   readonly #responses = new Map<ListenerName, Map<number, number>>()
 
+  readonly #refused = new Counter({
+    name: 'credence_connections_refused_total',
+    help: 'Connections closed at once because as many as may be were open, by listener.',
+    labelNames: ['listener'],
+    registers: [this.#registry],
+  })
+
   constructor(options: MetricsOptions) {
     const { processMetrics } = options
     if (processMetrics) collectDefaultMetrics({ register: this.#registry })
@@ -75,6 +82,11 @@ export class Metrics {
     // An upstream may answer with any number; unbounded labels would be a leak.
     const known = Number.isInteger(status) && status >= 100 && status <= 599 ? status : 0
     byStatus.set(known, (byStatus.get(known) ?? 0) + 1)
+  }
+
+  /** One connection that a listener closed because too many are open. */
+  connectionRefused(listener: ListenerName): void {
+    this.#refused.inc({ listener })
   }
 
   /** Adds the gauges, once what they show exists. */

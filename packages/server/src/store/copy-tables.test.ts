@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { COPY_TABLES } from './copy-tables.ts'
+import { COPY_TABLES, NOT_COPIED } from './copy-tables.ts'
 import { STORE_MIGRATIONS, USAGE_MIGRATIONS } from './migrate.ts'
 import { prepareSqliteFile } from './sqlite-file.ts'
 import { temporaryFolder } from './testing/sqlite-fixture.ts'
@@ -13,7 +13,7 @@ interface Column {
   readonly pk: number
 }
 
-/** Every table of a new database with its columns, but for the record of the migrations. */
+/** Every table of a new database that a copy must know, with its columns. */
 async function tablesAfter(migrations: string): Promise<Map<string, Column[]>> {
   const path = join(await temporaryFolder(), 'new.db')
   prepareSqliteFile(path, migrations, 'auto', Date.now)
@@ -24,7 +24,7 @@ async function tablesAfter(migrations: string): Promise<Map<string, Column[]>> {
   const columnsOf = (name: string) => db.prepare(`PRAGMA table_info(${name})`).all() as unknown as Column[]
   const tables = new Map(names.map(({ name }) => [String(name), columnsOf(String(name))]))
   db.close()
-  tables.delete('schema_migrations')
+  for (const name of NOT_COPIED) tables.delete(name)
   return tables
 }
 

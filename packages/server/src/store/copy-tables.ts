@@ -1,7 +1,10 @@
 import { type ColumnType, columnOf, TABLES } from './tables.ts'
 import { PARENTS_FIRST } from './write-order.ts'
 
-/** Every table of a store but the one that says which migrations were applied, for `credence store copy`. */
+/**
+ * A table that `credence store copy` moves: every table but those that say which migrations were applied, and which
+ * processes live.
+ */
 export interface CopyTable {
   /** The embedded store keeps usage in a file of its own. */
   readonly database: 'state' | 'usage'
@@ -14,9 +17,12 @@ export interface CopyTable {
 
 export type CopyType = 'text' | 'integer' | 'real'
 
+/** Tables that are a store's own: a copy neither reads nor writes them. */
+export const NOT_COPIED = ['schema_migrations', 'usage_schema_migrations', 'members']
+
 const [TEXT, INTEGER, REAL] = ['text', 'integer', 'real'] as const
 
-/** What a row refers to comes before it. */
+/** In the order of a copy: what a row refers to comes before it. */
 export const COPY_TABLES: readonly CopyTable[] = [
   ...PARENTS_FIRST.flatMap((table): CopyTable[] => {
     const { columns, children } = TABLES[table]
@@ -44,7 +50,6 @@ export const COPY_TABLES: readonly CopyTable[] = [
     tag: TEXT,
     created_at_ms: INTEGER,
   }),
-  state('feed', ['id'], { id: INTEGER, position: INTEGER, audit_hash: TEXT }),
   state('changes', ['position'], { position: INTEGER, workspace_id: TEXT, at_ms: INTEGER, touched: TEXT }),
   state('audit', ['position'], {
     position: INTEGER,
@@ -93,6 +98,9 @@ export const COPY_TABLES: readonly CopyTable[] = [
     columns: { key: TEXT, a: REAL, b: REAL, saved_at_ms: INTEGER },
     key: ['key'],
   },
+  { database: 'usage', name: 'flushes', columns: { id: TEXT, at_ms: INTEGER }, key: ['id'] },
+  // Last: without it nobody commits, who may have opened the target before the copy began.
+  state('feed', ['id'], { id: INTEGER, position: INTEGER, audit_hash: TEXT }),
 ]
 
 function state(name: string, key: readonly string[], columns: CopyTable['columns']): CopyTable {

@@ -1,4 +1,5 @@
 import type { Records, TableName } from '@credence/core'
+import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
 import { givenFilters } from './list-query.ts'
 import { type MigrateMode, type MigrationPlan, STORE_MIGRATIONS } from './migrate.ts'
 import {
@@ -69,10 +70,15 @@ export async function openPostgresStore(settings: PostgresSettings): Promise<Sto
   await migratePostgres(address, MIGRATIONS, settings.migrate, settings.clock)
   const { readTimeoutMs, random } = settings
   const readers = Math.max(1, settings.poolSize - OTHER_CONNECTIONS)
-  return new PostgresStore(
-    await PostgresPool.open({ address, readers, readMs: readTimeoutMs, random }),
-    settings,
-  )
+  const pool = await PostgresPool.open({ address, readers, readMs: readTimeoutMs, random })
+  const store = new PostgresStore(pool, settings)
+  try {
+    refuseUnfinishedCopy(await store.readSetting(COPY_SETTING))
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 /** What `credence migrate --plan` shows of the store. @throws StoreFault as a start would */
@@ -105,9 +111,9 @@ class PostgresStore implements Store {
 
   constructor(pool: PostgresPool, { readTimeoutMs, random }: PostgresSettings) {
     this.#pool = pool
-    this.#lists = new PostgresLane(pool, 'lists', LISTING)
-    this.#writes = new PostgresLane(pool, 'writes', WRITING)
-    this.#spends = new PostgresLane(pool, 'credits', WRITING)
+    this.#lists = new PostgresLane(() => pool.connect('lists', LISTING))
+    this.#writes = new PostgresLane(() => pool.connect('writes', WRITING))
+    this.#spends = new PostgresLane(() => pool.connect('credits', WRITING))
     this.#writer = new PostgresWriter({
       connection: () => this.#writes.connection(),
       channel: channelOf(pool.session),

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { CopyBegin, CopyHead, CopyRow, CopySource, CopyTarget, CopyValue } from './copy-port.ts'
+import type { CopyBegin, CopyHead, CopyRow, CopySource, CopyTarget } from './copy-port.ts'
 import { COPY_SETTING, copyMark, refuseUnfinishedCopy } from './copy-port.ts'
+import { isUsedStatement, lastKeyStatement, pageStatement, valuesOf } from './copy-statements.ts'
 import { COPY_TABLES, type CopyTable } from './copy-tables.ts'
 import { STORE_MIGRATIONS, USAGE_MIGRATIONS } from './migrate.ts'
 import { StoreFault } from './port.ts'
@@ -12,6 +13,7 @@ import { planMigrations } from './sqlite-migrate.ts'
 import { readSetting } from './sqlite-read.ts'
 import { headOf } from './sqlite-revocations.ts'
 import { StoreInUse, takeFile } from './sqlite-use.ts'
+import { SQLITE } from './tables.ts'
 
 /** The databases of a data folder. */
 export interface SqlitePaths {
@@ -63,11 +65,9 @@ class SqliteCopySide {
     return faulting(() => {
       const connection = this.of(table)
       if (connection === null) return []
-      const { sql, values } = pageStatement(table, after)
+      const { sql, values } = pageStatement(table, after, limit, SQLITE.placeholder)
       const columns = Object.keys(table.columns)
-      return connection
-        .all(sql, ...values, limit)
-        .map((row) => columns.map((column) => row[column] as CopyValue))
+      return connection.all(sql, ...values).map((row) => valuesOf(row, columns))
     })
   }
 
@@ -88,7 +88,10 @@ class SqliteCopySide {
 
 class SqliteCopySource extends SqliteCopySide implements CopySource {
   constructor(paths: SqlitePaths) {
-    super(paths, true, () => refuseOlderSchema(paths.state))
+    super(paths, true, () => {
+      refuseOlderSchema(paths.state, STORE_MIGRATIONS)
+      if (existsSync(paths.usage)) refuseOlderSchema(paths.usage, USAGE_MIGRATIONS)
+    })
     try {
       refuseUnfinishedCopy(readSetting(this.state, COPY_SETTING))
     } catch (error) {
@@ -103,9 +106,9 @@ class SqliteCopySource extends SqliteCopySide implements CopySource {
 }
 
 /** What a later migration makes of a row, a copy would have to know. */
-function refuseOlderSchema(path: string): void {
-  if (planMigrations(path).pending.length === 0) return
-  throw new StoreFault(`${path} is not at this release's schema yet; run: credence migrate`)
+function refuseOlderSchema(path: string, migrations: string): void {
+  if (planMigrations(path, migrations).pending.length === 0) return
+  throw new StoreFault(`${path} is not at this release's schema yet; start this release on it once`)
 }
 
 class SqliteCopyTarget extends SqliteCopySide implements CopyTarget {
@@ -124,7 +127,7 @@ class SqliteCopyTarget extends SqliteCopySide implements CopyTarget {
         const problem = 'it holds a part of another copy, or of one made before the source went on'
         return { type: 'refused', problem }
       }
-      const used = COPY_TABLES.find((table) => this.#isUsed(table))
+      const used = COPY_TABLES.find((table) => this.of(table)!.get(isUsedStatement(table)) !== undefined)
       if (used !== undefined) return { type: 'refused', problem: `it is not empty: ${used.name} has rows` }
       this.#transaction(this.state, () => {
         this.state.run('INSERT INTO settings (name, value) VALUES (?, ?)', COPY_SETTING, copyMark(head))
@@ -134,18 +137,10 @@ class SqliteCopyTarget extends SqliteCopySide implements CopyTarget {
     })
   }
 
-  /** The migrations themselves make the one row of the feed. */
-  #isUsed(table: CopyTable): boolean {
-    const where = table.name === 'feed' ? 'WHERE position > 0' : ''
-    return this.of(table)!.get(`SELECT 1 FROM ${table.name} ${where} LIMIT 1`) !== undefined
-  }
-
   async lastKey(table: CopyTable): Promise<CopyRow | null> {
     return faulting(() => {
-      const order = table.key.map((column) => `${column} DESC`).join(', ')
-      const sql = `SELECT ${table.key.join(', ')} FROM ${table.name} ${rowsOf(table)} ORDER BY ${order} LIMIT 1`
-      const row = this.of(table)!.get(sql)
-      return row === undefined ? null : table.key.map((column) => row[column] as CopyValue)
+      const row = this.of(table)!.get(lastKeyStatement(table))
+      return row === undefined ? null : valuesOf(row, table.key)
     })
   }
 
@@ -175,22 +170,4 @@ class SqliteCopyTarget extends SqliteCopySide implements CopyTarget {
       throw error
     }
   }
-}
-
-function pageStatement(table: CopyTable, after: CopyRow | null): { sql: string; values: CopyValue[] } {
-  const key = table.key.join(', ')
-  const places = table.key.map(() => '?').join(', ')
-  const conditions = [rowsOf(table).slice('WHERE '.length), after === null ? '' : `(${key}) > (${places})`]
-  const given = conditions.filter((condition) => condition !== '')
-  const where = given.length === 0 ? '' : `WHERE ${given.join(' AND ')}`
-  const columns = Object.keys(table.columns).join(', ')
-  return {
-    sql: `SELECT ${columns} FROM ${table.name} ${where} ORDER BY ${key} LIMIT ?`,
-    values: [...(after ?? [])],
-  }
-}
-
-/** The mark of a copy is not a row of the store. */
-function rowsOf({ name }: CopyTable): string {
-  return name === 'settings' ? `WHERE name <> '${COPY_SETTING}'` : ''
 }

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { journalEnd, readJournal } from './journal-file.ts'
+import { appendToJournal, journalEnd, readJournal } from './journal-file.ts'
 import type { Store, Write } from './port.ts'
+import type { Revocation } from './revocation-journal.ts'
 import { openSqliteStore } from './sqlite.ts'
 import type { JournalTried } from './store-journal.ts'
 import {
@@ -290,7 +291,7 @@ test('whatever moment the process is killed at, each acknowledged revocation is 
   await store.close()
   const paths = [join(folder, 'credence.db'), join(folder, 'revocations.jsonl')]
   const acknowledged: string[] = []
-  for (const [run, stopAfter] of [1, 5, 12, 30, 60].entries()) {
+  for (const [run, stopAfter] of [1, 12, 40].entries()) {
     const args = ['--input-type=module', '-e', REVOKING, ...paths, `r${run}`]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let said = ''
@@ -308,4 +309,50 @@ test('whatever moment the process is killed at, each acknowledged revocation is 
       [],
     )
   }
+})
+
+test('when the journal’s disk is full revocations go on, and the journal is whole and complete once there is room', {
+  timeout: 60_000,
+}, async () => {
+  const folder = await temporaryFolder()
+  const { store } = await openAt(folder)
+  await seed(store)
+  await store.close()
+  const journal = join(folder, 'revocations.jsonl')
+  // A file size limit is what a test can have of a full disk; the journal comes to it long before the database does.
+  const limitBytes = 1200 * 512
+  const end = journalEnd(journal)
+  assert.ok(end.type === 'mark')
+  const { hash, ...mark } = end.mark
+  const padding = Array.from({ length: 4_984 }, (_, i): Revocation => {
+    return { do: 'delete', position: 1, atMs: 1_000, credentialId: `padding${i}`.padEnd(46, 'x') }
+  })
+  const { bytes } = appendToJournal(journal, end, padding, [mark])
+  assert.ok(bytes < limitBytes - 400 && bytes > limitBytes - 1_200, `${limitBytes - bytes} bytes are left`)
+  const limited = ['-c', 'ulimit -f 1200 && exec "$0" "$@"', process.execPath]
+  const program = ['--input-type=module', '-e', REVOKING, join(folder, 'credence.db'), journal, 'full']
+  const child = spawn('sh', [...limited, ...program], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  await once(child, 'close')
+  const lines = said.split('\n').slice(0, -1)
+  const firstProblem = lines.findIndex((line) => line.startsWith('problem'))
+  assert.ok(firstProblem >= 0, 'the journal was full')
+  assert.match(lines[firstProblem]!, /EFBIG|too large/)
+  const acknowledged = lines.filter((line) => !line.startsWith('problem'))
+  assert.ok(
+    lines.slice(firstProblem).some((line) => acknowledged.includes(line)),
+    'revocations went on',
+  )
+  const known = () => new Set(journaled(folder))
+  assert.ok(acknowledged.some((id) => !known().has(`revoke ${id}`)))
+  const { store: again } = await openAt(folder)
+  await again.close()
+  const now = known()
+  assert.deepEqual(
+    acknowledged.filter((id) => !now.has(`revoke ${id}`)),
+    [],
+  )
 })

@@ -60,15 +60,12 @@ export class StoreJournal {
   }
 
   async #keep(markIfBeforeMs: number): Promise<void> {
-    let problem: string | null
+    const request = { type: 'journal', nowMs: this.#clock(), markIfBeforeMs } as const
     try {
-      problem = (await this.#write({ type: 'journal', nowMs: this.#clock(), markIfBeforeMs })) as
-        | string
-        | null
-    } catch (error) {
-      problem = (error as Error).message
+      this.tried((await this.#write(request)) as string | null)
+    } catch {
+      // The thread is too busy, or died: whoever writes hears of it, and of the journal nothing new is known.
     }
-    this.tried(problem)
   }
 
   /** @returns up to where the journal is complete; 0 where it cannot be written now, which stops nobody's start */

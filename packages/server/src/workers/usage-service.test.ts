@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FIRST, usageContract } from '../store/testing/contract-usage.ts'
+import { A_DELTA, nextFlush, usageContract } from '../store/testing/usage-contract.ts'
 import { openMemoryUsageStore } from '../store/usage-memory.ts'
 import type { UsageStore } from '../store/usage-port.ts'
 import { line } from './testing/line.ts'
@@ -35,9 +35,9 @@ test('a worker that closes its usage store leaves it to the others', async (t) =
     t.after(cut)
   }
   const [first, second] = [usageStoreOver(one.worker), usageStoreOver(other.worker)]
-  await first.flush([FIRST])
+  await first.flush([A_DELTA], nextFlush())
   await first.close()
-  await second.flush([FIRST])
+  await second.flush([A_DELTA], nextFlush())
   assert.equal(isClosed, false)
-  assert.equal((await second.usageOf([FIRST.credentialId])).get(FIRST.credentialId)?.[0]?.count, 6)
+  assert.equal((await second.usageOf([A_DELTA.credentialId])).get(A_DELTA.credentialId)?.[0]?.count, 6)
 })
