@@ -121,6 +121,26 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     "export { b } from '../http/b.ts'",
     /must not reach/,
   ],
+  [
+    'http → workers',
+    'packages/server/src/http/a.ts',
+    "import { b } from '../workers/b.ts'",
+    /must not reach/,
+  ],
+  ['gateway → workers', 'packages/server/src/gateway/a.ts', "import '../workers/b.ts'", /must not reach/],
+  ['store → workers', 'packages/server/src/store/a.ts', "import '../workers/b.ts'", /must not reach/],
+  [
+    'the primary → http',
+    'packages/server/src/workers/primary.ts',
+    "import { b } from '../http/b.ts'",
+    /must not reach/,
+  ],
+  [
+    'the primary → fastify',
+    'packages/server/src/workers/primary.ts',
+    "import fastify from 'fastify'",
+    /must not import fastify/,
+  ],
   ['an unreadable source', 'packages/core/src/a.ts', "import 'b", /string without an end/],
 ]
 
@@ -133,6 +153,20 @@ for (const [name, path, text, expected] of BREACHES) {
     )
   })
 }
+
+test('a worker, unlike its primary, may reach what answers requests', () => {
+  const files = {
+    'packages/server/src/workers/worker.ts': "import { serving } from '../serving.ts'",
+    'packages/server/src/serving.ts': "import { listen } from './http/listen.ts'",
+    'packages/server/src/http/listen.ts': 'export const listen = 1',
+  }
+  assert.deepEqual(problems(files), [])
+  const reached = problems({
+    ...files,
+    'packages/server/src/workers/primary.ts': "import { serving } from '../serving.ts'",
+  })
+  assert.match(reached.join('\n'), /primary\.ts must not reach .*serving\.ts → .*http\/listen\.ts/)
+})
 
 test('refused: a layer reached through a file in between', () => {
   const found = problems({

@@ -72,7 +72,7 @@ export function temporaryFolder(): string {
 }
 
 /** Memory that a process holds in RAM (RSS), in MiB. */
-export function residentMib({ pid }: ChildProcess): number {
+export function residentMib({ pid }: Pick<ChildProcess, 'pid'>): number {
   const kib = existsSync('/proc/self/status')
     ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
     : execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })

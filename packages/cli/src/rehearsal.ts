@@ -1,6 +1,7 @@
 /**
- * A start on a folder of its own that stops as soon as everything runs: whatever a start loads, in any thread, is in
- * the compile cache afterwards. A process of its own runs this file; see rehearse-once.js.
+ * A start on a folder of its own that stops as soon as everything runs: whatever a start loads, in any thread and any
+ * worker, is in the compile cache afterwards. A process of its own runs this file; see rehearse-once.js. Its argument
+ * says whether there are workers.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,6 +21,7 @@ try {
       CREDENCE_LISTEN: '127.0.0.1:0',
       CREDENCE_GATEWAY_LISTEN: '127.0.0.1:0',
       CREDENCE_LOG: 'off',
+      CREDENCE_WORKERS: process.argv[2] === 'workers' ? '2' : '1',
     },
     // The banner, once every listener is open.
     stdout: { ...nowhere, write: () => process.kill(process.pid, 'SIGTERM') },

@@ -18,14 +18,24 @@ const PACKAGES = join(import.meta.dirname, '../..')
 export function rehearseOnce() {
   const cache = getCompileCacheDir()
   if (cache === undefined || !isWritable(cache)) return
+  const form = formOf(process.env.CREDENCE_WORKERS)
   // The cache knows a file by its path: of two checkouts, each has its own state.
-  const note = join(cache, `rehearsed-${digestOf([PACKAGES])}`)
+  const note = join(cache, `rehearsed-${form}-${digestOf([PACKAGES])}`)
   const sources = digestOf(statesOfSources())
   if (contentOf(note) === sources) return
   const rehearsal = join(import.meta.dirname, 'rehearsal.ts')
-  spawnSync(process.execPath, [...process.execArgv, rehearsal], { stdio: 'ignore', timeout: LIMIT_MS })
+  spawnSync(process.execPath, [...process.execArgv, rehearsal, form], { stdio: 'ignore', timeout: LIMIT_MS })
   // Also when it failed: it would the next time, and the start itself says why.
   writeNote(note, sources)
+}
+
+/**
+ * What is loaded depends on whether there are workers. Where a file of settings asks for them, which is not read here,
+ * the form without is rehearsed: most of it is the same.
+ * @param {string | undefined} workers
+ */
+function formOf(workers) {
+  return workers === undefined || workers === '1' ? 'single' : 'workers'
 }
 
 /** Every TypeScript source that could be loaded: path, size and time of change. */

@@ -204,7 +204,10 @@ export interface ProcessResource {
 export interface StatusResource {
   readonly version: string
   readonly node: string
+  /** Which worker of the node answered; null: the node is one process. */
+  readonly worker: number | null
   readonly workers: number
+  readonly workers_answering: number
   readonly ready: boolean
   readonly store: { readonly name: string; readonly schema: number }
   readonly feed: { readonly position: number; readonly lag_ms: number | null; readonly bound_ms: number }

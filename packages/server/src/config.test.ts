@@ -52,6 +52,28 @@ test('the configuration cannot be changed after it was parsed', () => {
   assert.throws(() => Object.assign(config, { leaseMs: 60_000 }), TypeError)
 })
 
+test('the configuration is plain data, so that a primary can hand it to its workers as it is', () => {
+  const config = accept({
+    CREDENCE_TRUSTED_PROXIES: '10.0.0.0/8,::1',
+    CREDENCE_PUBLIC_URL: 'https://credence.example',
+    CREDENCE_VALKEY_URL: 'valkeys://user:pass@valkey.example:6380/2',
+    CREDENCE_ADMIN_LISTEN: '127.0.0.1:1',
+    CREDENCE_WORKERS: 'auto',
+  })
+  assert.deepEqual(structuredClone(config), config)
+})
+
+test('as many workers as asked for, or one for each core', () => {
+  assert.equal(accept({}).workers, 1)
+  assert.equal(accept({ CREDENCE_WORKERS: '256' }).workers, 256)
+  assert.equal(accept({ CREDENCE_WORKERS: 'auto' }).workers, 'auto')
+  for (const workers of ['0', '257', '-1', '1.5', 'AUTO', 'all']) {
+    const problem = only(refuse({ CREDENCE_WORKERS: workers }))
+    assert.equal(problem.setting, 'CREDENCE_WORKERS')
+    assert.match(problem.allowed ?? '', /from 1 to 256, or `auto`/)
+  }
+})
+
 test('a setting can come from the config file, and a variable wins over it', () => {
   const files = {
     '/c.json': '{"cache_entries": 7, "lease_ms": "900", "trusted_proxies": ["10.0.0.0/8", "::1"]}',

@@ -167,7 +167,7 @@ const sharing = {
     ...optional(
       'CREDENCE_VALKEY_URL',
       valkeyUrl,
-      'limits are counted by each process alone',
+      'each node counts limits alone',
       'Valkey or Redis, in which nodes count limits together and remember what may be used once.',
     ),
     secret: true,

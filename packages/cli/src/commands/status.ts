@@ -33,6 +33,7 @@ function showStatus(invocation: Invocation, status: StatusResource): void {
   invocation.printFacts([
     ['release', status.version],
     ['node', status.node],
+    ...(status.workers > 1 ? [workersFact(status)] : []),
     ['ready', status.ready ? 'yes' : 'no'],
     ['store', `${status.store.name}, schema ${status.store.schema}`],
     [
@@ -51,6 +52,10 @@ function showStatus(invocation: Invocation, status: StatusResource): void {
 function limitsText({ counted_by, degraded, decided_alone }: StatusResource['limits']): string {
   const by = `counted by ${counted_by}`
   return degraded ? `${by}: lost, ${decided_alone} requests decided alone` : by
+}
+
+function workersFact({ workers, workers_answering }: StatusResource): readonly [string, string] {
+  return ['workers', `${workers_answering} of ${workers} answer`]
 }
 
 function lagText(lagMs: number | null): string {

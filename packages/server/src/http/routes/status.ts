@@ -29,7 +29,7 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
   return {
     version: VERSION,
     node: members.own.node,
-    worker: context.worker,
+    worker: workerNumber(context.worker),
     workers: workers.count,
     workers_answering: workers.answering,
     ready: context.readiness.ready,
@@ -47,7 +47,7 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
     nodes: members.nodes,
     processes: members.list.toSorted(byNode).map((sign) => ({
       node: sign.node,
-      worker: sign.worker === 0 ? null : sign.worker,
+      worker: workerNumber(sign.worker),
       version: sign.version,
       started_at: timestampToJson(sign.startedAtMs),
       position: sign.position,
@@ -55,6 +55,11 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number, 
       leader: sign.isLeader,
     })),
   }
+}
+
+/** Null: the node is one process. */
+function workerNumber(worker: number): number | null {
+  return worker === 0 ? null : worker
 }
 
 function limitsOf({ limits }: Context) {
@@ -79,9 +84,11 @@ const SHOW = routeSchema({
     body: Strict({
       version: Type.String(),
       node: Type.String(),
-      worker: Type.Integer({
-        description: 'Which worker of this node answers here, from 1; 0: the node is one process.',
-      }),
+      worker: Nullable(
+        Type.Integer({
+          description: 'Which worker of this node answers here. Null: the node is one process.',
+        }),
+      ),
       workers: Type.Integer({ description: 'How many processes of this node answer requests.' }),
       workers_answering: Type.Integer({ description: 'How many of them answered when this was asked.' }),
       ready: Type.Boolean(),
