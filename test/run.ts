@@ -31,6 +31,8 @@ const SUITES: readonly Suite[] = [
   { name: 'workers', minutes: 4, needs: ['openssl'], parallel: 1, tests: ['test/workers/*.test.ts'] },
   // One file at a time: the times it compares must not be those of its neighbours.
   { name: 'conformance', minutes: 5, parallel: 1, tests: ['test/conformance/*.test.ts'] },
+  // One file at a time: the times it compares must not be those of its neighbours.
+  { name: 'cluster', minutes: 5, needs: ['redis-server'], parallel: 1, tests: ['test/cluster/*.test.ts'] },
   { name: 'fuzz', minutes: 3, tests: ['test/fuzz/*.test.ts'] },
 ]
 
