@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
@@ -7,10 +7,14 @@ import { HOST_EXIT, HostProblem } from './host-problem.ts'
 import { finishRestore } from './keep/finish-restore.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
+import { type MigrationPlan, USAGE_MIGRATIONS } from './store/migrate.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import { planMigrations } from './store/sqlite-migrate.ts'
 import { StoreInUse } from './store/sqlite-use.ts'
 import type { JournalTried } from './store/store-journal.ts'
+import type { UsageStore } from './store/usage-port.ts'
+import { openUsageStore } from './store/usage-store.ts'
 
 /** Where the command's words go. */
 export interface Streams {
@@ -32,19 +36,29 @@ export function storePath(config: Config): string {
   return join(config.dataPath, 'credence.db')
 }
 
-export function usagePath(config: Config): string {
-  return join(config.dataPath, 'usage.db')
+/**
+ * The store that the configuration names. Only a process that uses PostgreSQL loads what speaks to it.
+ * @param onJournal told whether the journal of revocations is kept, which only the embedded store has
+ */
+export async function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
+  const { databaseUrl, databasePoolSize, databaseReadTimeoutMs, migrate } = config
+  if (databaseUrl === null) return openEmbedded(config, onJournal)
+  const { openPostgresStore } = await import('./store/postgres.ts')
+  return openPostgresStore({
+    url: databaseUrl,
+    poolSize: databasePoolSize,
+    readTimeoutMs: databaseReadTimeoutMs,
+    migrate,
+    clock: Date.now,
+    random: Math.random,
+  })
 }
 
-/** Ends a restore that died first. @param onJournal told whether the journal of revocations is kept */
-export async function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
-  finishRestore(resolve(storePath(config)))
-  return openSqliteStore({
-    path: storePath(config),
-    migrate: config.migrate,
-    clock: Date.now,
-    journal: { path: config.revocationsJournalPath, onTried: onJournal },
-  })
+async function openEmbedded(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
+  const path = resolve(storePath(config))
+  finishRestore(path)
+  const journal = { path: config.revocationsJournalPath, onTried: onJournal }
+  return openSqliteStore({ path, migrate: config.migrate, clock: Date.now, journal })
 }
 
 /** Tells whoever runs a command of the host when the journal is not kept. */
@@ -55,13 +69,48 @@ export function tellOfJournal(streams: Streams): (tried: JournalTried) => void {
   }
 }
 
-/** The keyring that belongs to the store. @throws HostProblem when it is another one, or gone */
+/** Usage, beside the store. */
+export async function openUsage({ dataPath, databaseUrl, migrate }: Config): Promise<UsageStore> {
+  if (databaseUrl === null) return openUsageStore({ path: usagePath(dataPath), migrate, clock: Date.now })
+  const { openPostgresUsageStore } = await import('./store/postgres-usage.ts')
+  return openPostgresUsageStore({ url: databaseUrl, migrate, clock: Date.now })
+}
+
+/** What a start would still do to the schema, part by part. @throws StoreFault as a start would */
+export async function planOf(config: Config): Promise<{ store: MigrationPlan; usage: MigrationPlan }> {
+  const { dataPath, databaseUrl } = config
+  if (databaseUrl === null) {
+    const store = planMigrations(storePath(config))
+    return { store, usage: planMigrations(usagePath(dataPath), USAGE_MIGRATIONS) }
+  }
+  const { planPostgresStore } = await import('./store/postgres.ts')
+  const { planPostgresUsage } = await import('./store/postgres-usage.ts')
+  return { store: await planPostgresStore(databaseUrl), usage: await planPostgresUsage(databaseUrl) }
+}
+
+export function usagePath(dataPath: string): string {
+  return join(dataPath, 'usage.db')
+}
+
+/**
+ * The keyring that belongs to the store. None is invented for a store that others may share: each node would seal
+ * under its own.
+ * @throws HostProblem when it is another one, or gone
+ */
 export async function keyringFor(config: Config, store: Store): Promise<Keyring> {
   const fingerprintInStore = (await store.readSetting(KEYRING_SETTING)) ?? null
   const isNew = (await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)) === undefined
+  const isShared = store.name === 'postgres'
+  const path = config.keyringPath
+  if (isShared && fingerprintInStore === null && !existsSync(path)) {
+    throw new HostProblem(
+      `there is no keyring at ${path}, and with PostgreSQL no node invents one: make it once, with ` +
+        '`credence keyring create`, and give the same file to every node (CREDENCE_KEYRING)',
+    )
+  }
   const opened = openKeyring({
-    path: config.keyringPath,
-    mayCreate: isNew,
+    path,
+    mayCreate: isNew && !isShared,
     fingerprintInStore,
     randomBytes,
     nowMs: Date.now(),

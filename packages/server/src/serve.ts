@@ -4,7 +4,7 @@ import { relative, sep } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import type { MemoryLimiter } from '@credence/core'
-import { adminKeyPath, firstAdminKey } from './admin-key-file.ts'
+import { adminKeyPath, firstAdminKey, settleAdminKey } from './admin-key-file.ts'
 import { assembleContext } from './assemble-context.ts'
 import type { Config, Environment } from './config.ts'
 import type { Context, OwnListener } from './context.ts'
@@ -14,10 +14,10 @@ import {
   keyringFor,
   onHost,
   openStore,
+  openUsage,
   type Streams,
   stopSignal,
   storePath,
-  usagePath,
 } from './host.ts'
 import { openListeners } from './listeners.ts'
 import { watchedJournal } from './observe/journal.ts'
@@ -25,7 +25,7 @@ import { createLog } from './observe/log.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
 import { IDEMPOTENCY_LIFETIME_MS } from './operations/idempotency.ts'
 import type { Store } from './store/port.ts'
-import { openUsageStore } from './store/usage-store.ts'
+import { describePostgres, parsePostgresUrl } from './store/postgres-url.ts'
 import { VERSION } from './version.ts'
 
 const COUNTERS_EVERY_MS = 1000
@@ -66,11 +66,7 @@ export async function serve(config: Config): Promise<Server> {
   const journal = watchedJournal(config.revocationsJournalPath, log)
   const store = await openStore(config, journal.tried)
   const { sealingKeys, workspaceId, isFirstStart } = await prepare(config, store)
-  const usageStore = await openUsageStore({
-    path: usagePath(config),
-    migrate: config.migrate,
-    clock: Date.now,
-  })
+  const usageStore = await openUsage(config)
   const { context, limiter } = await assembleContext({
     config,
     store,
@@ -83,7 +79,7 @@ export async function serve(config: Config): Promise<Server> {
     processMetrics: true,
     every,
   })
-  context.metrics.watchJournal(journal.isKept)
+  if (config.databaseUrl === null) context.metrics.watchJournal(journal.isKept)
   const timers = [
     every(config.feedPollMs, () => void context.follower.poll()),
     every(COUNTERS_EVERY_MS, () => void saveCounters(context, limiter)),
@@ -114,19 +110,19 @@ export async function serve(config: Config): Promise<Server> {
   return { context, isFirstStart, stop }
 }
 
-/** The keyring and, at the first start, the workspace with its admin key. */
+/** The keyring and, at the first start, the workspace with its admin key. One start at a time, of all nodes. */
 async function prepare(config: Config, store: Store) {
   try {
-    const keyring = await keyringFor(config, store)
-    const { sealingKeys, fingerprint } = keyring
-    const isFirstStart = (await store.position()) === 0
-    const adminKey = isFirstStart ? firstAdminKey(config, DEFAULT_KEY_PREFIX, randomBytes) : null
-    const settings = [{ name: KEYRING_SETTING, value: fingerprint }]
-    const host = { store, clock: Date.now, randomBytes, sealingKeys }
-    const { workspaceId } = await bootstrap(host, { adminKey, settings })
-    // Of two first starts at once, one has made the store: with its own keyring.
-    await keyringFor(config, store)
-    return { sealingKeys, workspaceId, isFirstStart }
+    return await store.alone(async () => {
+      const { sealingKeys, fingerprint } = await keyringFor(config, store)
+      const isNew = (await store.position()) === 0
+      const adminKey = isNew ? firstAdminKey(config, DEFAULT_KEY_PREFIX, randomBytes) : null
+      const settings = [{ name: KEYRING_SETTING, value: fingerprint }]
+      const host = { store, clock: Date.now, randomBytes, sealingKeys }
+      const { workspaceId, secret } = await bootstrap(host, { adminKey, settings })
+      await settleAdminKey(config, store)
+      return { sealingKeys, workspaceId, isFirstStart: secret !== null }
+    })
   } catch (error) {
     await store.close()
     throw error
@@ -164,7 +160,7 @@ function banner({ context, isFirstStart }: Server): string {
   const { config, directory, listeners } = context
   const apis = [...directory.all()].filter((api) => !api.builtIn)
   const lines = [
-    `credence ${VERSION} ready in ${(performance.now() / 1000).toFixed(1)} s    store sqlite ${shown(storePath(config))}`,
+    `credence ${VERSION} ready in ${(performance.now() / 1000).toFixed(1)} s    store ${storeName(config)}`,
   ]
   for (const listener of listeners) {
     lines.push(
@@ -178,6 +174,12 @@ function banner({ context, isFirstStart }: Server): string {
     lines.push(`  admin key taken from ${config.adminKeyPath}`)
   if (apis.length === 0) lines.push('  next: npx credence apis create --help')
   return `${lines.join('\n')}\n`
+}
+
+function storeName(config: Config): string {
+  const address = config.databaseUrl === null ? null : parsePostgresUrl(config.databaseUrl)
+  if (address === null || typeof address === 'string') return `sqlite ${shown(storePath(config))}`
+  return `postgres ${describePostgres(address)}`
 }
 
 function noteOn({ name }: OwnListener, { adminListen }: Config, apis: number): string {
