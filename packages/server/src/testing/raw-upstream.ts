@@ -51,7 +51,9 @@ export async function startRawUpstream(): Promise<RawUpstream> {
         }
         seen.push(read.request)
         received = received.slice(read.length)
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        socket.write(
+          `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${read.request.method === 'HEAD' ? '' : 'ok'}`,
+        )
       }
     })
   })
