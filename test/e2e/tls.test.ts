@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync, renameSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect } from 'node:tls'
 import { makeCertificate } from '../certificate.ts'
