@@ -22,6 +22,12 @@ const SUITES: readonly Suite[] = [
   // One file at a time: the times it compares must not be those of its neighbours.
   { name: 'conformance', minutes: 5, parallel: 1, tests: ['test/conformance/*.test.ts'] },
   { name: 'fuzz', minutes: 3, tests: ['test/fuzz/*.test.ts'] },
+  {
+    name: 'proxies',
+    minutes: 6,
+    needs: ['nginx', 'caddy', 'haproxy', 'openssl'],
+    tests: ['test/proxies/*.test.ts'],
+  },
 ]
 
 const { values, positionals } = parseArgs({

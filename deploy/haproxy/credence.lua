@@ -1,7 +1,7 @@
 -- Forward-auth for HAProxy 2.6 and later: an action that asks Credence about a request.
 -- How to use it, and the lines without which it does not protect: docs/guides/haproxy.md.
 --
---   http-request lua.credence http://127.0.0.1:6749 orders
+--   http-request lua.credence 127.0.0.1:6748 orders
 --
 -- It removes whatever could be taken for a header of Credence's, asks, and then either
 --   * sets the identity headers and the variable txn.credence_allowed to "yes", or
@@ -9,7 +9,8 @@
 --   * returns, where there was no answer to rely on. An action of HAProxy's that fails lets the request go on, so the
 --     configuration must refuse whatever has no txn.credence_allowed.
 
-local TIMEOUT_MS = 2000
+-- Longer than what stands behind the socket may take: HAProxy's client asks again, up to four times, when it hears nothing.
+local TIMEOUT_MS = 5000
 
 -- What the caller may be told of a refusal.
 local TOLD = {
@@ -58,7 +59,7 @@ local function target_of(txn)
   return txn.sf:url()
 end
 
-local function question(txn, api_url)
+local function question(txn)
   local headers = {}
   for name, list in pairs(txn.http:req_get_headers()) do
     if is_ours(name) then
@@ -67,7 +68,7 @@ local function question(txn, api_url)
       headers[name] = values_of(list)
     end
   end
-  headers["host"] = { (api_url:match("^%a+://([^/]+)")) }
+  headers["host"] = { "credence" }
   headers["x-forwarded-method"] = { txn.sf:method() }
   headers["x-forwarded-uri"] = { target_of(txn) }
   headers["x-forwarded-for"] = { txn.sf:src() }
@@ -97,9 +98,13 @@ local function refuse(txn, answer)
   txn:done(txn:reply({ status = answer.status, headers = headers, body = answer.body }))
 end
 
-core.register_action("credence", { "http-req" }, function(txn, server, api)
-  local url = server .. "/v1/authorize/" .. api
-  local answer = core.httpclient():get({ url = url, headers = question(txn, url), timeout = TIMEOUT_MS })
+core.register_action("credence", { "http-req" }, function(txn, address, api)
+  local answer = core.httpclient():get({
+    url = "http://credence/v1/authorize/" .. api,
+    dst = address,
+    headers = question(txn),
+    timeout = TIMEOUT_MS,
+  })
   if answer == nil or answer.headers == nil then return end
   local is_problem = answer.headers["content-type"] ~= nil
     and values_of(answer.headers["content-type"])[1] == "application/problem+json"

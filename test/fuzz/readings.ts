@@ -81,8 +81,11 @@ function caseBlindProblem(
     const lower = encoded(decoded(text).toUpperCase().toLowerCase())
     return lower.length > 1 && lower.endsWith('/') ? lower.slice(0, -1) : lower
   }
-  const lowered = new Map(routes.map((each) => [blind(each.path), { ...each, path: blind(each.path) }]))
-  const match = compileRoutes([...lowered.values()]).match(method, blind(path))
+  // Two that become one here ask for the same, or neither lets anything pass.
+  const lowered = routes.map(
+    (each) => [`${each.method} ${blind(each.path)}`, { ...each, path: blind(each.path) }] as const,
+  )
+  const match = compileRoutes([...new Map(lowered).values()]).match(method, blind(path))
   if (match.type !== 'route') return `it is ${match.type}`
   const { scopes, public: isPublic } = match.route
   if (scopes === asked?.scopes && isPublic === asked.public) return null

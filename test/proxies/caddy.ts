@@ -12,13 +12,13 @@ export const startCaddy: Start = ({ certificate, upstreamPort, credencePort, cha
     args: (folder) => ['run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
     prepare(folder, port) {
       const files = `${join(folder, 'site.crt')} ${join(folder, 'site.key')}`
-      const site = replaced(configurationIn('caddy.md', 'caddyfile'), {
+      const site = replaced(change('Caddyfile', configurationIn('caddy.md', 'caddyfile')), {
         [`${HOST} {\n`]: `https://${HOST}:${port} {\n  bind 127.0.0.1\n  tls ${files}\n`,
         '127.0.0.1:6749': `127.0.0.1:${credencePort}`,
         '127.0.0.1:9000': `127.0.0.1:${upstreamPort}`,
       })
       const surroundings = '{\n  admin off\n  auto_https off\n}\n'
-      writeFileSync(join(folder, 'Caddyfile'), surroundings + change(site))
+      writeFileSync(join(folder, 'Caddyfile'), surroundings + site)
       certificate(folder)
     },
   })

@@ -37,7 +37,7 @@ export async function call(address: Address, given: Call): Promise<CallAnswer> {
   if (body !== undefined) lines.push(`Content-Length: ${body.length}`)
   socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
   if (body !== undefined) socket.write(body)
-  const received = await readWhole(socket, method)
+  const received = await readAnswer(socket, method)
   socket.destroy()
   return received
 }
@@ -78,7 +78,8 @@ export function readUntil<T>(
   })
 }
 
-function readWhole(socket: TLSSocket, method: string): Promise<CallAnswer> {
+/** The first final answer on a connection. */
+export function readAnswer(socket: TLSSocket, method: string): Promise<CallAnswer> {
   return readUntil(socket, (text, ended) => wholeAnswer(text, method, ended))
 }
 
@@ -97,9 +98,11 @@ function wholeAnswer(text: string, method: string, ended: boolean): CallAnswer |
   }
   const rest = text.slice(headEnd + 4)
   const length = headers.get('content-length')?.[0]
-  if (method === 'HEAD' || status === 204 || status === 304 || status === 101) return { status, headers, body: '' }
+  if (method === 'HEAD' || status === 204 || status === 304 || status === 101)
+    return { status, headers, body: '' }
   if (length !== undefined) return rest.length < Number(length) ? null : { status, headers, body: utf8(rest) }
-  if (headers.get('transfer-encoding')?.[0] !== 'chunked') return ended ? { status, headers, body: utf8(rest) } : null
+  if (headers.get('transfer-encoding')?.[0] !== 'chunked')
+    return ended ? { status, headers, body: utf8(rest) } : null
   const body = dechunked(rest)
   return body === null ? null : { status, headers, body: utf8(body) }
 }

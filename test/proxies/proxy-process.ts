@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { chownSync, chmodSync, readdirSync, rmSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { chmodSync, chownSync, readdirSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { temporaryFolder } from '../running-server.ts'
@@ -17,8 +17,8 @@ export interface ProxyProgram {
   readonly command: string
   /** @param folder where its files are */
   readonly args: (folder: string) => readonly string[]
-  /** Writes the files that it reads. @param port where it is to listen */
-  readonly prepare: (folder: string, port: number) => void
+  /** Writes the files that it reads. @param port where it is to listen, and @param ownPort where for itself alone */
+  readonly prepare: (folder: string, port: number, ownPort: number) => void
 }
 
 /** nobody: what the distributions let a proxy without rights run as. */
@@ -31,21 +31,27 @@ export async function startProxyProcess(program: ProxyProgram): Promise<ProxyPro
   // A port that was free may be taken by the time the proxy wants it.
   for (let tries = 1; ; tries += 1) {
     try {
-      return await startOn(await freePort(), program)
+      return await startOn(program)
     } catch (error) {
-      if (tries === 3 || !/address already in use/i.test(String(error))) throw error
+      if (tries === 3 || !/already in use/i.test(String(error))) throw error
     }
   }
 }
 
-async function startOn(port: number, { command, args, prepare }: ProxyProgram): Promise<ProxyProcess> {
+async function startOn({ command, args, prepare }: ProxyProgram): Promise<ProxyProcess> {
+  const [port, ownPort] = [await freePort(), await freePort()]
   const folder = temporaryFolder()
-  prepare(folder, port)
+  prepare(folder, port, ownPort)
   const isRoot = process.getuid?.() === 0
   if (isRoot) giveTo(folder, UNPRIVILEGED_ID)
   const child = spawn(command, args(folder), {
     cwd: folder,
-    env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+    env: {
+      PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+      HOME: folder,
+      XDG_DATA_HOME: folder,
+      XDG_CONFIG_HOME: folder,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(isRoot && { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID }),
   })
@@ -55,7 +61,9 @@ async function startOn(port: number, { command, args, prepare }: ProxyProgram): 
       output += text
     })
   }
-  const ended = new Promise<void>((resolve) => child.once('error', () => resolve()).once('close', () => resolve()))
+  const ended = new Promise<void>((resolve) =>
+    child.once('error', () => resolve()).once('close', () => resolve()),
+  )
   const killWithParent = () => child.kill('SIGKILL')
   process.once('exit', killWithParent)
   const stop = async () => {

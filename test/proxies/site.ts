@@ -50,7 +50,11 @@ export async function startSite(style: string): Promise<Site> {
   const certificate = makeCertificate(folder, 'site', `DNS:${HOST}`)
   const upstream = await startUpstream()
   const credence = await startServer({
-    env: { CREDENCE_FORWARD_STYLE: style, CREDENCE_TRUSTED_PROXIES: '127.0.0.1', CREDENCE_GATEWAY_LISTEN: 'off' },
+    env: {
+      CREDENCE_FORWARD_STYLE: style,
+      CREDENCE_TRUSTED_PROXIES: '127.0.0.1',
+      CREDENCE_GATEWAY_LISTEN: 'off',
+    },
   })
   const close = async () => {
     await credence.stop()

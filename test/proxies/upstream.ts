@@ -26,7 +26,8 @@ export interface Upstream {
 export async function startUpstream(): Promise<Upstream> {
   const seen: Seen[] = []
   const streams = new Set<ServerResponse>()
-  const note = ({ method, url, rawHeaders }: IncomingMessage) => seen.push({ method: method!, target: url!, rawHeaders })
+  const note = ({ method, url, rawHeaders }: IncomingMessage) =>
+    seen.push({ method: method!, target: url!, rawHeaders })
   const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, (request, response) => {
     note(request)
     const [, , status] = /^\/orders\/(answers-)(\d{3})/.exec(request.url!) ?? []
