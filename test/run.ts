@@ -45,6 +45,12 @@ const SUITES: readonly Suite[] = [
     tests: ['test/cluster/*.test.ts'],
   },
   { name: 'fuzz', minutes: 3, tests: ['test/fuzz/*.test.ts'] },
+  {
+    name: 'proxies',
+    minutes: 6,
+    needs: ['nginx', 'caddy', 'haproxy', 'openssl'],
+    tests: ['test/proxies/*.test.ts'],
+  },
 ]
 
 const { values, positionals } = parseArgs({

@@ -66,10 +66,11 @@ const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'date', 'credence
 export async function send(url: string, init: RequestInit): Promise<Answer> {
   const response = await fetch(url, init)
   const requestId = response.headers.get('credence-request-id')
-  const text = await response.text()
+  const masked = (text: string) => (requestId === null ? text : text.replaceAll(requestId, 'ID'))
+  const headers = [...response.headers].filter(([name]) => !OF_THE_CONNECTION.has(name))
   return {
     status: response.status,
-    headers: Object.fromEntries([...response.headers].filter(([name]) => !OF_THE_CONNECTION.has(name))),
-    text: requestId === null ? text : text.replaceAll(requestId, 'ID'),
+    headers: Object.fromEntries(headers.map(([name, value]) => [name, masked(value)])),
+    text: masked(await response.text()),
   }
 }

@@ -102,7 +102,7 @@ function refusal(surface: Surface, code: VerdictCode, more: Readonly<Record<stri
       'content-length': String(Buffer.byteLength(text) + REQUEST_ID_LENGTH - 2),
       'content-type': 'application/problem+json',
       ...(value !== null && { 'www-authenticate': value }),
-      ...(isRestored && { 'x-credence-status': String(status) }),
+      ...(surface === 'nginx' && { 'x-credence-status': String(status), 'x-credence-problem': text }),
       ...more,
     },
     text,

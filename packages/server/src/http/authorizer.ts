@@ -48,9 +48,15 @@ export function authorizer(context: Context) {
   }
 
   function forProxy(full: HttpAnswer): HttpAnswer {
-    if (forwardStyle !== 'nginx' || NGINX_UNDERSTANDS.has(full.status)) return full
-    const headers = { ...full.headers, 'x-credence-status': String(full.status) }
-    return { status: 403, headers, body: full.body }
+    if (forwardStyle !== 'nginx') return full
+    // auth_request throws the body away, so what it says stands in a header, too: it is JSON in ASCII, in one line.
+    const { body } = full
+    const headers = {
+      ...full.headers,
+      'x-credence-status': String(full.status),
+      'x-credence-problem': body,
+    }
+    return { status: NGINX_UNDERSTANDS.has(full.status) ? full.status : 403, headers, body }
   }
 
   function untrusted(peer: Peer): Decision {
