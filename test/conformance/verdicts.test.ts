@@ -118,6 +118,7 @@ function verdict(one: Case, { credential, principal }: ProtectedApi): object {
   const [status] = LOOKS[code]!
   const limit = given?.credential?.limits?.[0]
   const reset = /t=(\d+)/.exec(headers.ratelimit ?? '')?.[1]
+  const window = /w=(\d+)/.exec(headers['ratelimit-policy'] ?? '')?.[1]
   return {
     ...{ valid: false, code },
     ...(detail !== undefined && { detail }),
@@ -139,6 +140,7 @@ function verdict(one: Case, { credential, principal }: ProtectedApi): object {
             {
               ...{ name: limit.name, owner: 'credential', type: limit.type, limit: 1, remaining: 0 },
               reset_seconds: reset === undefined ? null : Number(reset),
+              window_seconds: window === undefined ? null : Number(window),
             },
           ],
     retry_after_seconds: headers['retry-after'] === undefined ? null : Number(headers['retry-after']),

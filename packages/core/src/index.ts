@@ -73,6 +73,7 @@ export {
   type TimeWindow,
   type WorkspaceRecord,
 } from './records.ts'
+export { type HttpAnswer, limitHeaders, PROBLEM_JSON, type Refusal, refusalAnswer } from './refusal.ts'
 export {
   CREDENTIAL_STATUSES,
   type CredentialStatus,
