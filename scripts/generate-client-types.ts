@@ -16,7 +16,8 @@ export async function clientTypes(): Promise<string> {
   return execFileSync(process.execPath, args, { cwd: ROOT, input: text, encoding: 'utf8' })
 }
 
-async function readDocument(): Promise<OpenApiDocument> {
+/** The document of a server with nothing in it. */
+export async function readDocument(): Promise<OpenApiDocument> {
   const server = await startTestServer()
   try {
     const response = await fetch(`${server.url}/openapi.json`)

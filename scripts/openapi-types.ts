@@ -63,8 +63,11 @@ const BESIDES = new Set([
   'format',
   'pattern',
   'propertyNames',
+  'additionalItems',
   ...['Length', 'imum', 'Items', 'Properties'].flatMap((what) => [`min${what}`, `max${what}`]),
 ])
+
+const KNOWN = new Set(['type', 'enum', 'properties', 'required', 'items', 'additionalProperties', 'anyOf'])
 
 const JSON_TYPE = 'application/json'
 
@@ -166,6 +169,8 @@ function shapeOf(schema: Schema, names: ReadonlyMap<string, string>): string {
     return [...new Set(schema.anyOf.map((one) => typeOf(one, names)))].join(' | ')
   }
   if (schema.enum !== undefined) return schema.enum.map((value) => `'${value}'`).join(' | ')
+  const unknown = Object.keys(schema).filter((name) => !KNOWN.has(name) && !BESIDES.has(name))
+  if (unknown.length > 0) throw new Error(`no TypeScript is known for ${unknown.join()}`)
   const types = [schema.type ?? []].flat()
   return types.length === 0 ? 'unknown' : types.map((type) => simpleType(type, schema, names)).join(' | ')
 }
