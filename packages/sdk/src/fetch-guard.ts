@@ -9,7 +9,7 @@ import {
   type Sender,
   targetOf,
 } from './guarded-request.ts'
-import type { GuardParts } from './node-guard.ts'
+import type { GuardParts, RouteOptions } from './node-guard.ts'
 
 /** Who sent a request: `rest` is whatever the platform hands its handlers besides, for Hono the context. */
 export type SenderOf = (request: Request, ...rest: readonly unknown[]) => Sender
@@ -17,6 +17,11 @@ export type SenderOf = (request: Request, ...rest: readonly unknown[]) => Sender
 export interface FetchParts extends GuardParts {
   /** Null: the client's address is not known. */
   readonly senderOf: SenderOf | null
+}
+
+export interface FetchHandlerOptions<R, Rest extends readonly unknown[]> extends RouteOptions {
+  /** Answers true CORS preflights, which carry no credential; left out, they are verified like any other request. */
+  readonly preflight?: (request: R, ...rest: Rest) => Response | Promise<Response>
 }
 
 /** Of Hono's context. */

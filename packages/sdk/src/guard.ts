@@ -2,13 +2,20 @@ import { type IpRange, parseIpRange, parseScopeExpression } from '@credence/core
 import { Admission, type CallerFor, type Demand } from './admission.ts'
 import type { Caller } from './caller.ts'
 import type { CredenceError } from './credence-error.ts'
-import { type FetchParts, fetchGuard, honoGuard, type SenderOf } from './fetch-guard.ts'
+import {
+  type FetchHandlerOptions,
+  type FetchParts,
+  fetchGuard,
+  honoGuard,
+  type SenderOf,
+} from './fetch-guard.ts'
 import type { NodeRequest } from './guarded-request.ts'
 import { HeldKey, type KeySource } from './key-source.ts'
 import {
   expressGuard,
   fastifyGuard,
   type MiddlewareOptions,
+  type NodeHandlerOptions,
   type NodeResponse,
   nodeGuard,
   type RouteOptions,
@@ -45,16 +52,6 @@ export interface GuardOptions {
 
 /** `orders:read`, `a AND (b OR c)`, or a list of which all are needed. */
 export type Scopes = string | readonly string[]
-
-export interface NodeHandlerOptions<Request, Response> extends RouteOptions {
-  /** Answers true CORS preflights, which carry no credential; left out, they are verified like any other request. */
-  readonly preflight?: (request: Request, response: Response) => unknown
-}
-
-export interface FetchHandlerOptions<R, Rest extends readonly unknown[]> extends RouteOptions {
-  /** Answers true CORS preflights, which carry no credential; left out, they are verified like any other request. */
-  readonly preflight?: (request: R, ...rest: Rest) => Response | Promise<Response>
-}
 
 /**
  * Protects routes of this server by asking Credence about each request. Refusals are answered as the gateway would.

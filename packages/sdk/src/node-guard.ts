@@ -52,6 +52,11 @@ export interface MiddlewareOptions extends RouteOptions {
   readonly preflight?: 'verify' | 'pass'
 }
 
+export interface NodeHandlerOptions<Request, Response> extends RouteOptions {
+  /** Answers true CORS preflights, which carry no credential; left out, they are verified like any other request. */
+  readonly preflight?: (request: Request, response: Response) => unknown
+}
+
 type NextFunction = (error?: unknown) => void
 
 /** Express, and whatever else takes `(request, response, next)`. */
