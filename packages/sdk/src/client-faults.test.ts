@@ -81,7 +81,10 @@ describe('the client, when something goes wrong', () => {
     for (const answer of answers) {
       const fetch = answering(answer)
       assert.equal((await errorOf(clientOn(fetch).client.apis.show('a'))).code, 'NOT_CREDENCE')
-      assert.equal(fetch.asked.length, 1)
+      assert.deepEqual(
+        fetch.asked.map(({ redirect }) => redirect),
+        ['manual'],
+      )
     }
   })
 

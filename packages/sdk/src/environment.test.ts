@@ -39,13 +39,19 @@ describe('what is not given', () => {
 describe('a key in a file', () => {
   it('is read at the first use, and again when it was refused', async () => {
     const path = join(folder, 'rotating.key')
-    const held = new HeldKey(keyFile(path))
+    let readings = 0
+    const read = keyFile(path)
+    const held = new HeldKey(() => {
+      readings += 1
+      return read()
+    })
     writeFileSync(path, ' old \n')
     assert.equal(await held.read(), 'old')
     writeFileSync(path, 'new')
     assert.equal(await held.read(), 'old')
     assert.equal(await held.replacementOf('old'), 'new')
     assert.equal(await held.replacementOf('old'), 'new', 'for whoever else was refused with the old one')
+    assert.equal(readings, 2)
     assert.equal(await held.replacementOf('new'), null)
   })
 

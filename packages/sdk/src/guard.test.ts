@@ -184,6 +184,7 @@ for (const adapter of ADAPTERS) {
       assert.equal(passed.headers.get('access-control-allow-origin'), 'https://app.example')
       assert.equal(await passed.text(), 'null', 'nobody is known of it')
       here.seen.requests.length = 0
+      assert.equal((await options('/strict', PREFLIGHT)).status, 401)
       assert.equal((await options('/cors', { origin: 'https://app.example' })).status, 401)
       assert.equal((await fetch(`${here.url}/cors`, { headers: PREFLIGHT })).status, 401)
       assert.deepEqual(here.seen.requests, [])
@@ -251,8 +252,21 @@ for (const adapter of ADAPTERS) {
         assert.ok(!inspect(here.faults, { depth: 9 }).includes(here.guardKey))
         answer = fetch
         assert.equal((await statusOf())[0], 200)
-        answer = async () => Response.json({ valid: true })
-        assert.equal((await statusOf())[0], 503, 'what is no verdict opens nothing')
+        const valid = {
+          valid: true,
+          code: 'VALID',
+          principal: null,
+          credential: null,
+          limits: [],
+          request_id: 'r',
+        }
+        const { request_id: _, ...partial } = valid
+        for (const body of [{ valid: true }, { ...valid, code: 'REVOKED' }, partial, 'VALID', null]) {
+          answer = async () => Response.json(body)
+          assert.equal((await statusOf())[0], 503, 'what is no verdict opens nothing')
+        }
+        answer = async () => Response.json(valid)
+        assert.equal((await statusOf())[0], 401, 'where scopes are demanded, nobody is let pass')
         answer = async () => Response.json({ title: 'No', code: 'INSUFFICIENT_SCOPE' }, { status: 403 })
         assert.equal((await statusOf())[0], 503, 'a guard that may not ask opens nothing')
         assert.deepEqual(
@@ -298,6 +312,9 @@ for (const adapter of ADAPTERS) {
       const here = await startGuarded(adapter)
       try {
         assert.equal(await codeOf(here, forwarded), 'CONDITION_FAILED')
+        await here.credence.request('PATCH', '/v1/apis/orders', { requires_tls: true })
+        assert.equal(await codeOf(here, { 'x-forwarded-proto': 'https' }), 'TLS_REQUIRED')
+        await here.credence.request('PATCH', '/v1/apis/orders', { requires_tls: false })
         const known = adapter.seesConnection ? 'VALID' : 'CONDITION_FAILED'
         const own = await here.keyFor(['orders:read'], { conditions: { ip_ranges: ['127.0.0.1'] } })
         const response = await fetch(`${here.url}/orders/7`, { headers: { 'x-api-key': own, ...forwarded } })

@@ -26,7 +26,8 @@ export interface GuardedApp {
 /**
  * The same small API on every kind of server:
  * `GET /orders/:id` (orders:read) says who is calling; `POST /orders` (orders:write) digests what was uploaded;
- * `GET /any` takes any credential; `GET /bulk` costs 3; `/cors` lets preflights pass; `GET /unguarded` has no guard.
+ * `GET /any` takes any credential; `GET /bulk` costs 3; `/cors` lets preflights pass and
+ * `/strict` does not; `GET /unguarded` has no guard.
  */
 export interface Adapter {
   readonly name: string
@@ -94,6 +95,12 @@ const onFastify: Adapter = {
         return told(seen, request, '/cors', guard.callerOrNull(request))
       },
     })
+    app.route({
+      method: ['GET', 'OPTIONS'],
+      url: '/strict',
+      onRequest: guard.fastify('orders:read'),
+      handler: async (request) => told(seen, request, '/strict', guard.caller(request)),
+    })
     app.get('/unguarded', async (request) => unguarded(guard, request))
     await app.listen({ host: '127.0.0.1', port: 0 })
     return { port: portOf(app.server), close: () => app.close() }
@@ -123,6 +130,9 @@ const onExpress: Adapter = {
     app.all('/cors', guard.express('orders:read', { preflight: 'pass' }), (request, response) => {
       response.set(CORS).send(told(seen, request, '/cors', guard.callerOrNull(request)))
     })
+    app.all('/strict', guard.express('orders:read'), (request, response) => {
+      response.send(told(seen, request, '/strict', guard.caller(request)))
+    })
     app.get('/unguarded', (request, response) => {
       response.send(unguarded(guard, request))
     })
@@ -147,6 +157,9 @@ function honoApp(guard: Guard, seen: Seen): Hono {
   )
   app.all('/cors', guard.hono('orders:read', { preflight: 'pass' }), (context: Context) =>
     context.text(told(seen, context.req, '/cors', guard.callerOrNull(context)), 200, CORS),
+  )
+  app.all('/strict', guard.hono('orders:read'), (context) =>
+    context.text(told(seen, context.req, '/strict', guard.caller(context))),
   )
   app.get('/unguarded', (context) => context.text(unguarded(guard, context)))
   return app
@@ -190,6 +203,7 @@ const onNode: Adapter = {
           response.end(told(seen, request, '/cors', null))
         },
       }),
+      strict: guard.node('orders:read', who('/strict')),
       unguarded: (request, response) => response.end(unguarded(guard, request)),
     }
     return listening(createServer((request, response) => routes[routeOf(request)]?.(request, response)))
@@ -215,6 +229,7 @@ const onFetch: Adapter = {
       cors: guard.fetch('orders:read', who('/cors'), {
         preflight: (request) => new Response(told(seen, request, '/cors', null), { headers: CORS }),
       }),
+      strict: guard.fetch('orders:read', who('/strict')),
       unguarded: async (request) => new Response(unguarded(guard, request)),
     }
     return serveFetch(async (request) => {

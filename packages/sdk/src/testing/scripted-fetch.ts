@@ -8,6 +8,7 @@ export interface Asked {
   readonly url: URL
   readonly method: string
   readonly headers: Headers
+  readonly redirect: RequestInit['redirect']
   readonly body: unknown
 }
 
@@ -16,9 +17,9 @@ export function answering(
   ...answers: readonly (() => Response | Promise<Response>)[]
 ): Fetch & { readonly asked: Asked[] } {
   const asked: Asked[] = []
-  const fetch: Fetch = async (url, { method = '', headers, body }) => {
+  const fetch: Fetch = async (url, { method = '', headers, body, redirect }) => {
     asked.push({
-      ...{ url: new URL(url), method, headers: new Headers(headers) },
+      ...{ url: new URL(url), method, redirect, headers: new Headers(headers) },
       body: body === undefined ? undefined : JSON.parse(String(body)),
     })
     return answers[Math.min(asked.length, answers.length) - 1]!()
