@@ -110,6 +110,10 @@ test('the commands of the host hand the settings to the server and pass its exit
       calls.push(['copy', env.CREDENCE_DATA, options])
       return 1
     },
+    makeKeyring: async (env) => {
+      calls.push(['keyring', env.CREDENCE_DATA])
+      return 1
+    },
   }
   const env = { CREDENCE_DATA: '/a', CREDENCE_LOG: 'off' }
   const { terminal, output } = recordingTerminal({ env, terminal: { loadServer: async () => server } })
@@ -122,6 +126,7 @@ test('the commands of the host hand the settings to the server and pass its exit
   assert.equal(await runCredence(['restore', '--accept-unknown-revocations', '--from', 'b.db'], terminal), 5)
   assert.equal(await runCredence(['store', 'copy', '--to', 'sqlite:new'], terminal), 1)
   assert.equal(await runCredence(['store', 'copy', '--to-file', 'f', '--json'], terminal), 1)
+  assert.equal(await runCredence(['keyring', 'create', '--data', '/k'], terminal), 1)
   assert.deepEqual(calls, [
     ['run', '/b', 'off', 'off'],
     ['migrate', { plan: true }],
@@ -132,6 +137,7 @@ test('the commands of the host hand the settings to the server and pass its exit
     ['restore', '/a', { from: 'b.db', acceptUnknown: true, json: false }],
     ['copy', '/a', { to: 'sqlite:new', toFile: null, json: false }],
     ['copy', '/a', { to: null, toFile: 'f', json: true }],
+    ['keyring', '/k'],
   ])
   assert.deepEqual(output(), { stdout: '', stderr: '' })
 })

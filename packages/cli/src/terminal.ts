@@ -69,4 +69,6 @@ export interface ServerModule {
     options: { readonly to: string | null; readonly toFile: string | null; readonly json: boolean },
     streams: HostStreams,
   ): Promise<number | undefined>
+  /** Makes the keyring that all nodes of a shared database are given. */
+  makeKeyring(env: Env, streams: HostStreams): Promise<number | undefined>
 }

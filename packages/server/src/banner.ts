@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import type { OwnListener } from './context.ts'
 import { storePath } from './host.ts'
 import type { Server } from './server.ts'
+import { describePostgres, parsePostgresUrl } from './store/postgres-url.ts'
 import { VERSION } from './version.ts'
 
 /** What the operator reads first: where everything is, and what to do next. */
@@ -13,7 +14,7 @@ export function banner({ config, listening, isFirstStart, workers }: Server): st
   const { listeners, apis } = listening
   const shared = workers === 1 ? '' : `    ${workers} workers`
   const lines = [
-    `credence ${VERSION} ready in ${(performance.now() / 1000).toFixed(1)} s    store sqlite ${shown(storePath(config))}${shared}`,
+    `credence ${VERSION} ready in ${(performance.now() / 1000).toFixed(1)} s    store ${storeShown(config)}${shared}`,
   ]
   for (const listener of listeners) {
     lines.push(`  ${listener.name.padEnd(8)} ${urlOf(listener, config)}${noteOn(listener, config, apis)}`)
@@ -25,6 +26,12 @@ export function banner({ config, listening, isFirstStart, workers }: Server): st
     lines.push(`  admin key taken from ${config.adminKeyPath}`)
   if (apis === 0) lines.push('  next: npx credence apis create --help')
   return `${lines.join('\n')}\n`
+}
+
+function storeShown(config: Config): string {
+  const address = config.databaseUrl === null ? null : parsePostgresUrl(config.databaseUrl)
+  if (address === null || typeof address === 'string') return `sqlite ${shown(storePath(config))}`
+  return `postgres ${describePostgres(address)}`
 }
 
 function noteOn({ name }: OwnListener, { adminListen }: Config, apis: number): string {

@@ -253,11 +253,39 @@ test('a public URL has no user, query or fragment, and loses its last slash', ()
   }
 })
 
-test('PostgreSQL is refused in a sentence that says so', () => {
-  for (const url of ['postgres://u:hunter2@db/c', 'postgresql://u:hunter2@db/c']) {
-    assert.match(only(refuse({ CREDENCE_DATABASE_URL: url })).problem, /PostgreSQL is not in it/)
+test('a database is named by a postgres:// URL, which says how it is encrypted unless it is here', () => {
+  const good = [
+    'postgres://u:p@127.0.0.1/c',
+    'postgresql://u@[::1]:5433/c?options=-c%20search_path%3Dx',
+    'postgres://u@/c?host=/run/postgresql',
+    'POSTGRES://u:p%40%2F@db.example/c?sslmode=verify-full&sslrootcert=/ca.pem',
+    'postgres://u:p@db/c?sslmode=disable',
+    'postgres://u:p@db/c?sslmode=require&sslcert=/c&sslkey=/k',
+  ]
+  for (const url of good) assert.equal(accept({ CREDENCE_DATABASE_URL: url }).databaseUrl, url)
+  const bad: [string, RegExp][] = [
+    ['mysql://u:hunter2@db/c', /is not a postgres:\/\/ URL/],
+    ['./data/hunter2.db', /is not a postgres:\/\/ URL/],
+    ['postgres://u:hunter2@db/c', /no sslmode/],
+    ['postgres://u:hunter2@db/c?sslmode=prefer', /an sslmode other than/],
+    ['postgres://u:hunter2@db/c?sslmode=disable&sslmode=verify-full', /twice/],
+    ['postgres://u:hunter2@a,b/c?sslmode=disable', /no host, more than one/],
+    ['postgres://u:hunter2@/c', /is not a URL|no host/],
+    ['postgres://:hunter2@127.0.0.1/c', /no user/],
+    ['postgres://u:hunter2@127.0.0.1', /no database/],
+    ['postgres://u:hunter2@127.0.0.1/c/d', /no database/],
+    ['postgres://u:hunter2@127.0.0.1/c#d', /fragment/],
+    ['postgres://u:hunter2%@127.0.0.1/c', /%/],
+    ['postgres://u:hunter2@127.0.0.1/c?synchronous_commit=off', /a parameter other than/],
+    ['postgres://u:hunter2@127.0.0.1/c?host=/run', /host/],
+    ['postgres://u:hunter2@db/c?sslmode=verify-full&sslcert=/c', /sslkey/],
+    ['postgres://u:hunter2@127.0.0.1:99999/c', /is not a URL/],
+  ]
+  for (const [url, expected] of bad) {
+    const { problem } = only(refuse({ CREDENCE_DATABASE_URL: url }))
+    assert.match(problem, expected)
+    assert.doesNotMatch(problem, /hunter2/)
   }
-  assert.match(only(refuse({ CREDENCE_DATABASE_URL: 'mysql://db' })).problem, /is not a postgres:\/\/ URL/)
 })
 
 test("Valkey's address is a URL; redis and valkey mean the same, and an s at the end means TLS", () => {
@@ -305,8 +333,8 @@ test('a secret setting can come from a file, from both files and variables, but 
   const files = { '/secret': 'postgres://u:hunter2@db/c\n', '/c': '{"database_url_file": "/secret"}' }
   const fromVariable = only(refuse({ CREDENCE_DATABASE_URL_FILE: '/secret' }, files))
   assert.equal(fromVariable.setting, 'CREDENCE_DATABASE_URL_FILE')
-  assert.match(fromVariable.problem, /PostgreSQL/)
-  assert.match(only(refuse({ CREDENCE_CONFIG: '/c' }, files)).problem, /PostgreSQL/)
+  assert.match(fromVariable.problem, /sslmode/)
+  assert.match(only(refuse({ CREDENCE_CONFIG: '/c' }, files)).problem, /sslmode/)
   const twice = refuse({ CREDENCE_DATABASE_URL_FILE: '/secret', CREDENCE_DATABASE_URL: 'x' }, files)
   assert.ok(twice.some(({ problem }) => /give one of the two/.test(problem)))
   assert.match(only(refuse({ CREDENCE_DATABASE_URL_FILE: '/missing' })).problem, /cannot be read \(ENOENT\)/)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
@@ -7,8 +7,10 @@ import { HOST_EXIT, HostProblem } from './host-problem.ts'
 import { finishRestore } from './keep/finish-restore.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
+import { type MigrationPlan, USAGE_MIGRATIONS } from './store/migrate.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import { planMigrations } from './store/sqlite-migrate.ts'
 import { StoreInUse } from './store/sqlite-use.ts'
 import type { JournalTried } from './store/store-journal.ts'
 import type { UsageStore } from './store/usage-port.ts'
@@ -39,14 +41,27 @@ export function usagePath(config: Config): string {
   return join(config.dataPath, 'usage.db')
 }
 
-/** Ends a restore that died first. @param onJournal told whether the journal of revocations is kept */
+/**
+ * The store that the configuration names. Only a process that uses PostgreSQL loads what speaks to it. Ends a restore
+ * of the embedded one that died first.
+ * @param onJournal told whether the journal of revocations is kept, which an embedded store has
+ */
 export async function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
-  finishRestore(resolve(storePath(config)))
-  return openSqliteStore({
-    path: storePath(config),
-    migrate: config.migrate,
+  const { databaseUrl, databasePoolSize, databaseReadTimeoutMs, migrate } = config
+  if (databaseUrl === null) {
+    const path = storePath(config)
+    finishRestore(resolve(path))
+    const journal = { path: config.revocationsJournalPath, onTried: onJournal }
+    return openSqliteStore({ path, migrate, clock: Date.now, journal })
+  }
+  const { openPostgresStore } = await import('./store/postgres.ts')
+  return openPostgresStore({
+    url: databaseUrl,
+    poolSize: databasePoolSize,
+    readTimeoutMs: databaseReadTimeoutMs,
+    migrate,
     clock: Date.now,
-    journal: { path: config.revocationsJournalPath, onTried: onJournal },
+    random: Math.random,
   })
 }
 
@@ -56,10 +71,6 @@ export function tellOfJournal(streams: Streams): (tried: JournalTried) => void {
     if (problem === null) return
     streams.stderr.write(`! the journal of revocations is not written: ${problem}\n`)
   }
-}
-
-export function openUsage(config: Config): Promise<UsageStore> {
-  return openUsageStore({ path: usagePath(config), migrate: config.migrate, clock: Date.now })
 }
 
 /** Null: no TLS is asked for. @throws HostProblem when the files hold nothing usable */
@@ -75,13 +86,45 @@ export function certificatePaths({ tlsCertPath, tlsKeyPath }: Config): Certifica
   return tlsCertPath === null || tlsKeyPath === null ? null : { certPath: tlsCertPath, keyPath: tlsKeyPath }
 }
 
-/** The keyring that belongs to the store. @throws HostProblem when it is another one, or gone */
+/** Usage, beside the store. */
+export async function openUsage(config: Config): Promise<UsageStore> {
+  const { databaseUrl, migrate } = config
+  if (databaseUrl === null) return openUsageStore({ path: usagePath(config), migrate, clock: Date.now })
+  const { openPostgresUsageStore } = await import('./store/postgres-usage.ts')
+  return openPostgresUsageStore({ url: databaseUrl, migrate, clock: Date.now })
+}
+
+/** What a start would still do to the schema, part by part. @throws StoreFault as a start would */
+export async function planOf(config: Config): Promise<{ store: MigrationPlan; usage: MigrationPlan }> {
+  const { databaseUrl } = config
+  if (databaseUrl === null) {
+    const store = planMigrations(storePath(config))
+    return { store, usage: planMigrations(usagePath(config), USAGE_MIGRATIONS) }
+  }
+  const { planPostgresStore } = await import('./store/postgres.ts')
+  const { planPostgresUsage } = await import('./store/postgres-usage.ts')
+  return { store: await planPostgresStore(databaseUrl), usage: await planPostgresUsage(databaseUrl) }
+}
+
+/**
+ * The keyring that belongs to the store. None is invented for a store that others may share: each node would seal
+ * under its own.
+ * @throws HostProblem when it is another one, or gone
+ */
 export async function keyringFor(config: Config, store: Store): Promise<Keyring> {
   const fingerprintInStore = (await store.readSetting(KEYRING_SETTING)) ?? null
   const isNew = (await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)) === undefined
+  const isShared = store.name === 'postgres'
+  const path = config.keyringPath
+  if (isShared && fingerprintInStore === null && !existsSync(path)) {
+    throw new HostProblem(
+      `there is no keyring at ${path}, and with PostgreSQL no node invents one: make it once, with ` +
+        '`credence keyring create`, and give the same file to every node (CREDENCE_KEYRING)',
+    )
+  }
   const opened = openKeyring({
-    path: config.keyringPath,
-    mayCreate: isNew,
+    path,
+    mayCreate: isNew && !isShared,
     fingerprintInStore,
     randomBytes,
     nowMs: Date.now(),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import type { SealingKeys } from '@credence/core'
-import { firstAdminKey } from './admin-key-file.ts'
+import { firstAdminKey, settleAdminKey } from './admin-key-file.ts'
 import type { Config } from './config.ts'
 import { KEYRING_SETTING, keyringFor, openStore } from './host.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
@@ -26,15 +26,17 @@ export async function prepare(config: Config, onJournal: (tried: JournalTried) =
   mkdirSync(config.dataPath, { recursive: true, mode: 0o700 })
   const store = await openStore(config, onJournal)
   try {
-    const { sealingKeys, fingerprint } = await keyringFor(config, store)
-    const isFirstStart = (await store.position()) === 0
-    const adminKey = isFirstStart ? firstAdminKey(config, DEFAULT_KEY_PREFIX, randomBytes) : null
-    const settings = [{ name: KEYRING_SETTING, value: fingerprint }]
-    const host = { store, clock: Date.now, randomBytes, sealingKeys }
-    const { workspaceId } = await bootstrap(host, { adminKey, settings })
-    // Of two first starts at once, one has made the store: with its own keyring.
-    await keyringFor(config, store)
-    return { store, sealingKeys, workspaceId, isFirstStart }
+    // One start at a time, of all nodes: exactly one makes the workspace and its admin key.
+    return await store.alone(async () => {
+      const { sealingKeys, fingerprint } = await keyringFor(config, store)
+      const isNew = (await store.position()) === 0
+      const adminKey = isNew ? firstAdminKey(config, DEFAULT_KEY_PREFIX, randomBytes) : null
+      const settings = [{ name: KEYRING_SETTING, value: fingerprint }]
+      const host = { store, clock: Date.now, randomBytes, sealingKeys }
+      const { workspaceId, secret } = await bootstrap(host, { adminKey, settings })
+      await settleAdminKey(config, store)
+      return { store, sealingKeys, workspaceId, isFirstStart: secret !== null }
+    })
   } catch (error) {
     await store.close()
     throw error

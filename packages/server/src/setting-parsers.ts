@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 import { type IpRange, parseIpRange } from '@credence/core'
+import { parsePostgresUrl } from './store/postgres-url.ts'
 
 /** What became of a setting's text. A problem never repeats the text: it may be a secret put in the wrong place. */
 export type Parsed<T> =
@@ -107,13 +108,21 @@ export const ipRanges: Parser<readonly IpRange[]> = {
   },
 }
 
-/** No URL is taken yet; the sentence says which kind of wrong this one is. The URL may hold a password. */
-export const databaseUrl: Parser<null> = {
-  allowed: 'nothing: leave it out for the embedded store (SQLite in `CREDENCE_DATA`)',
-  parse: (text) =>
-    /^postgres(?:ql)?:\/\//i.test(text)
-      ? fail('names a PostgreSQL database, and this release stores in SQLite only: PostgreSQL is not in it')
-      : fail('is not a postgres:// URL; a path to the embedded store belongs in CREDENCE_DATA'),
+/** The URL may hold a password, so no problem repeats any of it. */
+export const databaseUrl: Parser<string> = {
+  allowed:
+    '`postgres://user:password@host:5432/database?sslmode=verify-full`; with `sslrootcert=<file>` for an authority of ' +
+    'your own; `sslmode=disable` for a network you trust; without `sslmode` on this machine only',
+  parse(text) {
+    const address = parsePostgresUrl(text)
+    if (typeof address === 'string') return fail(address)
+    const isHere = address.host.startsWith('/') || isLoopbackHost(address.host)
+    if (address.sslMode === null && !isHere)
+      return fail(
+        'names another machine and no sslmode, so the password would cross the network in the clear',
+      )
+    return pass(text)
+  },
 }
 
 /** Where Valkey or Redis listens, and who asks. */

@@ -119,11 +119,23 @@ const keeping = {
     ...optional(
       'CREDENCE_DATABASE_URL',
       databaseUrl,
-      'the embedded store',
-      'Reserved for a shared store. This release has the embedded one only.',
+      'the embedded store: SQLite in `CREDENCE_DATA`',
+      'The PostgreSQL that all nodes share.',
     ),
     secret: true,
-  } satisfies Setting<null>,
+  } satisfies Setting<string | null>,
+  databasePoolSize: given(
+    'CREDENCE_DATABASE_POOL',
+    wholeNumber(6, 1000),
+    '10',
+    'Most connections that one process holds to PostgreSQL, all taken together.',
+  ),
+  databaseReadTimeoutMs: given(
+    'CREDENCE_DATABASE_READ_TIMEOUT_MS',
+    wholeNumber(50, 60_000),
+    '1000',
+    'How long a look-up waits for PostgreSQL, in milliseconds, before it counts as unreachable.',
+  ),
   migrate: given(
     'CREDENCE_MIGRATE',
     oneOf('auto', 'check', 'off'),

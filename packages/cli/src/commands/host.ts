@@ -48,6 +48,17 @@ export function addHost(program: CredenceCommand, wiring: Wiring): void {
       const server = await terminal.loadServer()
       wiring.exitWith((await server.recoverAdmin(envWith(terminal.env, options), terminal)) ?? 0)
     })
+
+  const keyring = program.command('keyring').description("the server's own master keys, on the host")
+  withHostOptions(keyring.command('create'))
+    .description(
+      'make the keyring, and print its fingerprint; all nodes of one database are given the same file',
+    )
+    .example('credence keyring create', 'CREDENCE_KEYRING=/etc/credence/keyring.json credence keyring create')
+    .action(async (options: StartOptions) => {
+      const server = await terminal.loadServer()
+      wiring.exitWith((await server.makeKeyring(envWith(terminal.env, options), terminal)) ?? 0)
+    })
 }
 
 export function withHostOptions(command: CredenceCommand): CredenceCommand {

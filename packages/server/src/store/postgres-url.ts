@@ -27,13 +27,14 @@ export interface PostgresAddress {
   readonly options: string | null
 }
 
+const NO_HOST = 'socket.invalid'
 const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'options']
 
 /** The parts of a postgres:// URL, or what is wrong with it, in words that repeat nothing of it. */
 export function parsePostgresUrl(text: string): PostgresAddress | string {
   if (!/^postgres(?:ql)?:\/\//i.test(text)) return 'is not a postgres:// URL'
-  if (!URL.canParse(text)) return 'is not a URL; encode what is special in user and password (%40 for @)'
-  const url = new URL(text)
+  const url = urlOf(text)
+  if (url === null) return 'is not a URL; encode what is special in user and password (%40 for @)'
   const parameters = new Map(url.searchParams)
   if (url.hash !== '') return 'has a fragment; encode # as %23'
   if (parameters.size !== [...url.searchParams].length) return 'gives a parameter twice'
@@ -72,12 +73,19 @@ export function describePostgres({ host, port, database }: PostgresAddress): str
   return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`
 }
 
+/** A user without a host, as goes with a socket, is no URL to the standard; it gets a host that nobody has. */
+function urlOf(text: string): URL | null {
+  if (URL.canParse(text)) return new URL(text)
+  const withHost = text.replace('@/', `@${NO_HOST}/`)
+  return URL.canParse(withHost) ? new URL(withHost) : null
+}
+
 function decoded(url: URL): { user: string; password: string; host: string; database: string } | null {
   try {
     return {
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
-      host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'),
+      host: url.hostname === NO_HOST ? '' : decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'),
       database: decodeURIComponent(url.pathname.slice(1)),
     }
   } catch {

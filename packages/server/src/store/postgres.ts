@@ -29,7 +29,7 @@ import { channelOf, lockKey } from './postgres-session.ts'
 import { type PostgresAddress, parsePostgresUrl } from './postgres-url.ts'
 import { PostgresWriter } from './postgres-writer.ts'
 import { type Reading, readingsFor } from './readings.ts'
-import { POSTGRES } from './tables.ts'
+import { POSTGRES, type SqlRow } from './tables.ts'
 
 export interface PostgresSettings {
   /** `postgres://user:password@host/database?sslmode=verify-full`; never printed. */
@@ -246,19 +246,19 @@ class PostgresStore implements Store {
     await Promise.all(lanes.map((lane) => lane.close()))
   }
 
-  async #look<R>({ result, ...statement }: Reading<R>): Promise<R> {
+  async #look<R>(reading: Reading<R>): Promise<R> {
     this.#mustBeOpen()
-    return result(await this.#pool.read(statement))
+    return understood(reading, await this.#pool.read(reading))
   }
 
-  async #list<R>({ result, ...statement }: Reading<R>): Promise<R> {
+  async #list<R>(reading: Reading<R>): Promise<R> {
     this.#mustBeUp()
     if (this.#pendingLists >= MAX_PENDING_LISTS)
       throw new StoreFault(`PostgreSQL is busy: ${MAX_PENDING_LISTS} lists are waiting`)
     this.#pendingLists += 1
     try {
       const connection = await this.#lists.connection()
-      return result(await connection.rows(statement, LIST_MS))
+      return understood(reading, await connection.rows(reading, LIST_MS))
     } catch (error) {
       throw faultOf(error)
     } finally {
@@ -280,6 +280,15 @@ class PostgresStore implements Store {
   #mustBeUp(): void {
     this.#mustBeOpen()
     this.#pool.mustBeUp()
+  }
+}
+
+/** @throws StoreFault that quotes nothing of the rows, as the errors of parsers do */
+function understood<R>({ result }: Reading<R>, rows: readonly SqlRow[]): R {
+  try {
+    return result(rows)
+  } catch {
+    throw new StoreFault('A row of the database holds what was never written there')
   }
 }
 

@@ -128,7 +128,7 @@ async function startServer(
     const isReady = await new Promise<boolean>((resolve) => {
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-4000)
-        if (said.includes('ready to accept connections')) resolve(true)
+        if (/ready to accept (?:read-only )?connections/.test(said)) resolve(true)
       })
       child.once('exit', () => resolve(false))
     })
