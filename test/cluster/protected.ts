@@ -8,10 +8,14 @@ export interface Issued {
   readonly secret: string
 }
 
-/** Makes the API `orders`, which any of its credentials may read. */
-export async function protectOrders({ nodes, adminKey }: Cluster, api: object = {}): Promise<void> {
+/** Makes an API, `orders` unless another name is given, which any of its credentials may read. */
+export async function protectOrders(
+  { nodes, adminKey }: Cluster,
+  api: { readonly name?: string; readonly [field: string]: unknown } = {},
+): Promise<void> {
+  const name = api.name ?? 'orders'
   const routes = [{ method: '*', path: '/**', scopes: 'orders:read' }]
-  const body = { name: 'orders', audience: 'https://orders.example', scopes: ['orders:read'], routes, ...api }
+  const body = { name, audience: `https://${name}.example`, scopes: ['orders:read'], routes, ...api }
   expected(await nodes[0]!.ask('POST', '/v1/apis', adminKey, body), 201)
 }
 
@@ -37,10 +41,10 @@ export function expected(answer: Answer, status: number): Answer {
 const ASKED = { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/orders/7', 'x-forwarded-for': '192.0.2.1' }
 
 /** Asks a node about a request with a key, as a proxy does. @returns the verdict's code; null: no answer came */
-export async function verifyAt(node: ClusterNode, key: Issued, withinMs = 8000): Promise<string | null> {
+export async function verifyAt(node: ClusterNode, key: Issued, api = 'orders'): Promise<string | null> {
   try {
-    const options = { withinMs, headers: ASKED }
-    const answer = await node.ask('GET', '/v1/authorize/orders', key.secret, undefined, options)
+    const options = { withinMs: 8000, headers: ASKED }
+    const answer = await node.ask('GET', `/v1/authorize/${api}`, key.secret, undefined, options)
     return answer.status === 200 ? 'VALID' : String(answer.body.code)
   } catch {
     return null

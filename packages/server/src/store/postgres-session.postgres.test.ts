@@ -3,14 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { chown, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import {
-  type Cluster,
-  newDatabase,
-  sharedCluster,
-  startCluster,
-  TEST_PASSWORD,
-  TEST_USER,
-} from '../testing/postgres-fixture.ts'
+import { type Cluster, startCluster, TEST_PASSWORD, TEST_USER } from '../testing/postgres-cluster.ts'
+import { newDatabase, sharedCluster } from '../testing/postgres-fixture.ts'
 import { openPostgresAt } from '../testing/postgres-store.ts'
 import { StoreFault } from './port.ts'
 import { addressOf } from './postgres.ts'
