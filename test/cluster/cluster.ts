@@ -7,7 +7,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatKey, generateId, generateSecret } from '@credence/core'
-import { startCluster as startPostgres } from '@credence/server/testing/postgres-fixture'
+import { startCluster as startPostgres } from '@credence/server/testing/postgres-cluster'
 import type { FromNode, ToNode } from './cluster-node.ts'
 import { FAIR, Link } from './link.ts'
 

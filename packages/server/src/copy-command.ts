@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Config, Environment } from './config.ts'
-import { configFrom, onHost, type Streams, storePath, usagePath } from './host.ts'
+import { configFrom, onHost, type Streams } from './host.ts'
 import { HOST_EXIT, HostProblem } from './host-problem.ts'
 import { type CopyMade, copyStore } from './keep/copy-store.ts'
 import { finishRestore } from './keep/finish-restore.ts'
-import type { CopyTarget } from './store/copy-port.ts'
-import { openPostgresCopyTarget } from './store/postgres-copy.ts'
+import { databaseUrl } from './setting-parsers.ts'
+import type { CopySource, CopyTarget } from './store/copy-port.ts'
 import { openSqliteCopySource, openSqliteCopyTarget, sqlitePathsIn } from './store/sqlite-copy.ts'
 
 export interface CopyCommand {
@@ -26,11 +26,7 @@ export function copyStoreFromEnvironment(
   return onHost(streams, async () => {
     const config = configFrom(env)
     const to = targetOf(env, command)
-    finishRestore(resolve(storePath(config)))
-    const source = openSqliteCopySource({
-      state: resolve(storePath(config)),
-      usage: resolve(usagePath(config)),
-    })
+    const source = await openSource(config)
     try {
       const target = await openTarget(to, config)
       try {
@@ -74,15 +70,32 @@ function targetOf(env: Environment, { to, toFile }: CopyCommand): string {
   return text
 }
 
+/** The store that the configuration names. Only a copy with a PostgreSQL loads what speaks to one. */
+async function openSource(config: Config): Promise<CopySource> {
+  if (config.databaseUrl !== null) {
+    const { openPostgresCopySource } = await import('./store/postgres-copy.ts')
+    return openPostgresCopySource(config.databaseUrl)
+  }
+  const paths = sqlitePathsIn(config.dataPath)
+  finishRestore(paths.state)
+  return openSqliteCopySource(paths)
+}
+
 async function openTarget(to: string, config: Config): Promise<CopyTarget> {
-  if (/^postgres(?:ql)?:/i.test(to)) return openPostgresCopyTarget(to, Date.now)
+  if (/^postgres(?:ql)?:/i.test(to)) {
+    const parsed = databaseUrl.parse(to)
+    if (!parsed.ok)
+      throw new HostProblem(`the URL to copy to ${parsed.problem}; it takes ${databaseUrl.allowed}`)
+    const { openPostgresCopyTarget } = await import('./store/postgres-copy.ts')
+    return openPostgresCopyTarget(to, Date.now)
+  }
   const folder = /^sqlite:(.+)$/s.exec(to)?.[1]
   if (folder === undefined) {
     throw new HostProblem(
       'a copy goes to a postgres:// URL, or to sqlite:FOLDER, a data folder; new or empty',
     )
   }
-  if (resolve(folder) === resolve(config.dataPath)) {
+  if (config.databaseUrl === null && resolve(folder) === resolve(config.dataPath)) {
     throw new HostProblem('the copy would go into the data folder that it comes from', HOST_EXIT.conflict)
   }
   return openSqliteCopyTarget(sqlitePathsIn(folder), Date.now)

@@ -57,7 +57,13 @@ export function restoreFromEnvironment(
   })
 }
 
+/** The files of the embedded store. @throws HostProblem where the store is another */
 function pathsOf(config: Config) {
+  if (config.databaseUrl !== null) {
+    throw new HostProblem(
+      'the store is PostgreSQL (CREDENCE_DATABASE_URL), which has its own backups: pg_dump, or archived logs',
+    )
+  }
   return {
     databasePath: resolve(storePath(config)),
     usagePath: resolve(usagePath(config)),
