@@ -8,7 +8,11 @@ import { killAllSuites, runSuite, type Suite, type SuiteResult } from './run-sui
 
 const BIOME = 'node_modules/@biomejs/biome/bin/biome'
 const TSC = 'node_modules/typescript/bin/tsc'
-const UNIT = ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
+const UNIT = ['packages/*/src/**/!(*.postgres).test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
+
+/** Against a real PostgreSQL, which npm brought. */
+const POSTGRES = ['packages/*/src/**/*.postgres.test.ts', 'test/postgres/*.test.ts']
+const POSTGRES_PROBE = ['packages/server/src/testing/postgres-probe.ts']
 
 const SUITES: readonly Suite[] = [
   { name: 'lint and format', minutes: 1, quick: true, check: [BIOME, 'ci', '.'] },
@@ -17,6 +21,7 @@ const SUITES: readonly Suite[] = [
   { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
   { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
   { name: 'unit', minutes: 3, quick: true, tests: UNIT },
+  { name: 'postgres', minutes: 6, probe: POSTGRES_PROBE, tests: POSTGRES },
   { name: 'e2e', minutes: 4, needs: ['bash', 'curl', 'openssl', 'script'], tests: ['test/e2e/*.test.ts'] },
   { name: 'durability', minutes: 5, tests: ['test/durability/*.test.ts'] },
   // One file at a time: the times it compares must not be those of its neighbours.

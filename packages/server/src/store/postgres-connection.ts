@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { Client, DatabaseError, type QueryResult, types } from 'pg'
 import { StoreFault } from './port.ts'
-import { faultOf } from './postgres-fault.ts'
+import { endsSession, faultOf, undoesCommit } from './postgres-fault.ts'
 import { checkSession, type Session, type SessionTimeouts, sessionStatement } from './postgres-session.ts'
 import type { PostgresAddress } from './postgres-url.ts'
 import type { SqlRow, SqlValue } from './tables.ts'
@@ -167,7 +167,10 @@ export class PostgresConnection {
     const done = () => {
       this.#inFlight -= 1
     }
-    answer.then(done, done)
+    answer.then(done, (error: unknown) => {
+      done()
+      if (endsSession(error)) this.#lose(faultOf(error))
+    })
     return answer
   }
 
@@ -177,7 +180,7 @@ export class PostgresConnection {
         this.#isSilent = this.isOpen
       })
     } catch (error) {
-      if (error instanceof DatabaseError) throw error
+      if (error instanceof DatabaseError && !endsSession(error)) throw error
       // Whatever went wrong besides a refusal, nothing more can be learned from this connection.
       this.#lose(faultOf(error))
       throw this.#lost ?? faultOf(error)
@@ -201,8 +204,7 @@ function answersOf(settled: readonly PromiseSettledResult<QueryResult<SqlRow>>[]
     }
     const error: unknown = each.reason
     const isCommit = commits && index === settled.length - 1
-    // Only an ERROR leaves no doubt at a COMMIT: a session that is ended there may have committed.
-    if (error instanceof DatabaseError && (!isCommit || error.severity === 'ERROR'))
+    if (error instanceof DatabaseError && (!isCommit || undoesCommit(error)))
       return { type: 'refused', index, error }
     return { type: 'unknown', fault: faultOf(error) }
   }
@@ -233,7 +235,6 @@ function clientConfig({ address, use, connectMs }: ConnectionSettings) {
   }
 }
 
-/** @throws Error when a file of the URL cannot be read */
 function tlsOptions({
   sslMode,
   rootCertPath,
@@ -244,9 +245,19 @@ function tlsOptions({
   return {
     rejectUnauthorized: sslMode !== 'no-verify',
     minVersion: 'TLSv1.2',
-    ...(rootCertPath === null || rootCertPath === 'system' ? {} : { ca: readFileSync(rootCertPath, 'utf8') }),
-    ...(certPath === null ? {} : { cert: readFileSync(certPath, 'utf8') }),
-    ...(keyPath === null ? {} : { key: readFileSync(keyPath, 'utf8') }),
+    ...(rootCertPath === null || rootCertPath === 'system' ? {} : { ca: pem(rootCertPath) }),
+    ...(certPath === null ? {} : { cert: pem(certPath) }),
+    ...(keyPath === null ? {} : { key: pem(keyPath) }),
+  }
+}
+
+/** Read again for each connection, as certificates are renewed. @throws StoreFault */
+function pem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new StoreFault(`A file that the URL names for TLS cannot be read (${code ?? 'unreadable'})`)
   }
 }
 

@@ -53,9 +53,18 @@ export const DIVISION_BY_ZERO = '22012'
 const LOCK_TIMEOUT = '55P03'
 
 /** The transaction was undone because of what others did at the same time; repeated, it can go through. */
-export function isTransient(error: DatabaseError): boolean {
-  const { code = '' } = error
+export function isTransient({ code = '' }: DatabaseError): boolean {
   return code === '40001' || code === '40P01' || code.startsWith('57P')
+}
+
+/** PostgreSQL ended the session with it. (By SQLSTATE, as the word FATAL may come in another language.) */
+export function endsSession(error: unknown): boolean {
+  return /^(?:57P|08)/.test(sqlStateOf(error) ?? '')
+}
+
+/** At a COMMIT nothing else leaves no doubt: a session that is ended there may have committed. */
+export function undoesCommit({ code = '' }: DatabaseError): boolean {
+  return code.startsWith('23') || code.startsWith('40')
 }
 
 export function isLockTimeout(error: unknown): boolean {
