@@ -11,7 +11,8 @@ import { openSqliteCopySource, openSqliteCopyTarget, sqlitePathsIn } from '../st
 import { aWrite, seed } from '../store/testing/contract-records.ts'
 import { temporaryFolder } from '../store/testing/sqlite-fixture.ts'
 import { aFullFolder, diesAt, dump, type Wrapping, wrapped } from '../testing/copy-fixture.ts'
-import { newDatabase, sharedCluster, TEST_PASSWORD, TEST_USER } from '../testing/postgres-fixture.ts'
+import { TEST_PASSWORD, TEST_USER } from '../testing/postgres-cluster.ts'
+import { newDatabase, sharedCluster } from '../testing/postgres-fixture.ts'
 import { copyStore } from './copy-store.ts'
 
 function opened(url: string): Promise<Store> {

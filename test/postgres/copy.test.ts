@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
-import { newDatabase, TEST_PASSWORD, TEST_USER } from '@credence/server/testing/postgres-fixture'
+import { TEST_PASSWORD, TEST_USER } from '@credence/server/testing/postgres-cluster'
+import { newDatabase } from '@credence/server/testing/postgres-fixture'
 import { type RunningServer, runCommand, startServer, temporaryFolder } from '../running-server.ts'
 
 interface Issued {
