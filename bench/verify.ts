@@ -22,7 +22,8 @@ import {
   verify,
 } from '@credence/core'
 import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
-import { Metrics, UsageRecorder } from '@credence/server'
+import { Metrics } from '@credence/server/observe/metrics'
+import { UsageRecorder } from '@credence/server/observe/usage'
 
 const CREDENTIALS = 10_000
 const CALLS = 200_000
@@ -61,6 +62,7 @@ const usage = new UsageRecorder({
   },
   flushEveryMs: 3_600_000,
   maxEntries: 1_000_000,
+  newFlushId: () => 'bench',
   every: () => () => {},
   onFlushFailed: () => {},
 })

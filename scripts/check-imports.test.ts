@@ -40,7 +40,7 @@ test('imports that keep the rules pass', () => {
     'packages/server/src/http/h.ts': "import { o } from '../operations/o.ts'\nimport fastify from 'fastify'",
     'packages/server/src/operations/o.ts': "import { s } from '../store/s.ts'\nimport '@credence/core'",
     'packages/server/src/store/s.ts': "import '@credence/core/testing/suite'",
-    'packages/cli/src/main.ts': "import { serve } from '@credence/server'",
+    'packages/cli/src/main.js': "import { serve } from '@credence/server'",
     'test/run.ts': "import { VERDICTS } from '@credence/core'\nimport '../scripts/x.ts'",
   }
   assert.deepEqual(problems(files), [])
@@ -94,6 +94,8 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     "import type { B } from '../http/b.ts'",
     /must not reach/,
   ],
+  ['store → keep', 'packages/server/src/store/a.ts', "import '../keep/b.ts'", /must not reach/],
+  ['keep → http', 'packages/server/src/keep/a.ts', "import '../http/b.ts'", /must not reach/],
   ['store → operations', 'packages/server/src/store/a.ts', "import '../operations/b.ts'", /must not reach/],
   [
     'operations → gateway',
@@ -108,10 +110,36 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     /must not import fastify/,
   ],
   [
+    'limits → operations',
+    'packages/server/src/limits/a.ts',
+    "import '../operations/o.ts'",
+    /limits\/ must not reach .*operations/,
+  ],
+  [
     'observe → http',
     'packages/server/src/observe/a.ts',
     "export { b } from '../http/b.ts'",
     /must not reach/,
+  ],
+  [
+    'http → workers',
+    'packages/server/src/http/a.ts',
+    "import { b } from '../workers/b.ts'",
+    /must not reach/,
+  ],
+  ['gateway → workers', 'packages/server/src/gateway/a.ts', "import '../workers/b.ts'", /must not reach/],
+  ['store → workers', 'packages/server/src/store/a.ts', "import '../workers/b.ts'", /must not reach/],
+  [
+    'the primary → http',
+    'packages/server/src/workers/primary.ts',
+    "import { b } from '../http/b.ts'",
+    /must not reach/,
+  ],
+  [
+    'the primary → fastify',
+    'packages/server/src/workers/primary.ts',
+    "import fastify from 'fastify'",
+    /must not import fastify/,
   ],
   ['an unreadable source', 'packages/core/src/a.ts', "import 'b", /string without an end/],
 ]
@@ -125,6 +153,20 @@ for (const [name, path, text, expected] of BREACHES) {
     )
   })
 }
+
+test('a worker, unlike its primary, may reach what answers requests', () => {
+  const files = {
+    'packages/server/src/workers/worker.ts': "import { serving } from '../serving.ts'",
+    'packages/server/src/serving.ts': "import { listen } from './http/listen.ts'",
+    'packages/server/src/http/listen.ts': 'export const listen = 1',
+  }
+  assert.deepEqual(problems(files), [])
+  const reached = problems({
+    ...files,
+    'packages/server/src/workers/primary.ts': "import { serving } from '../serving.ts'",
+  })
+  assert.match(reached.join('\n'), /primary\.ts must not reach .*serving\.ts → .*http\/listen\.ts/)
+})
 
 test('refused: a layer reached through a file in between', () => {
   const found = problems({

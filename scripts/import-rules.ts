@@ -33,9 +33,32 @@ const TEST_NODE_MODULES = ['node:test', 'node:assert/strict']
 
 /** Layers inside a package: what lies below never knows what lies above it. */
 const LAYERS = [
-  { below: 'packages/server/src/store/', above: ['operations/', 'http/', 'gateway/'], bare: ['fastify'] },
-  { below: 'packages/server/src/operations/', above: ['http/', 'gateway/'], bare: ['fastify'] },
-  { below: 'packages/server/src/observe/', above: ['http/', 'gateway/'], bare: [] },
+  {
+    below: 'packages/server/src/store/',
+    above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
+    bare: ['fastify'],
+  },
+  {
+    below: 'packages/server/src/operations/',
+    above: ['http/', 'gateway/', 'workers/'],
+    bare: ['fastify'],
+  },
+  { below: 'packages/server/src/keep/', above: ['http/', 'gateway/', 'workers/'], bare: ['fastify'] },
+  { below: 'packages/server/src/observe/', above: ['http/', 'gateway/', 'workers/'], bare: [] },
+  {
+    below: 'packages/server/src/limits/',
+    above: ['operations/', 'http/', 'gateway/', 'workers/'],
+    bare: ['fastify'],
+  },
+  // Whether a process is alone or a worker is nothing to what answers requests in it.
+  { below: 'packages/server/src/http/', above: ['workers/'], bare: [] },
+  { below: 'packages/server/src/gateway/', above: ['workers/'], bare: [] },
+  // A primary answers no request, so it must not load what does: its memory is spent on every node of several workers.
+  {
+    below: 'packages/server/src/workers/primary.ts',
+    above: ['http/', 'gateway/'],
+    bare: ['fastify', 'undici', 'prom-client'],
+  },
 ] as const
 
 interface Edge extends ImportStatement {

@@ -92,3 +92,16 @@ test('a missing service is reported as not run, and fails under CI', async () =>
   const ci = await run(files, { needs }, true)
   assert.deepEqual([ci.ran, ci.failed], [false, 1])
 })
+
+test('a suite whose probe fails is reported as not run, by its last line, and fails under CI', async () => {
+  const files = {
+    'a.test.mjs': `${IMPORT}test('a', () => {})`,
+    'probe.mjs': "console.log('starting'); console.error('no server here'); process.exitCode = 3",
+    'works.mjs': '',
+  }
+  const here = await run(files, { probe: ['probe.mjs'] })
+  assert.deepEqual([here.ran, here.failed, here.problems], [false, 0, ['no server here']])
+  assert.deepEqual((await run(files, { probe: ['probe.mjs'] }, true)).failed, 1)
+  const works = await run(files, { probe: ['works.mjs'] })
+  assert.deepEqual([works.ran, works.passed, works.failed], [true, 1, 0])
+})

@@ -14,6 +14,8 @@ export interface Suite {
   readonly quick?: boolean
   /** Programs it cannot do without: on a machine without one it is NOT RUN, and under CI it fails. */
   readonly needs?: readonly string[]
+  /** Node's arguments of a program that ends with 0 where the suite can run; its last line says why not. As `needs`. */
+  readonly probe?: readonly string[]
   /** Node's arguments: a script and its own. */
   readonly check?: readonly string[]
   readonly tests?: readonly string[]
@@ -39,22 +41,26 @@ interface RunOptions {
 }
 
 export async function runSuite(suite: Suite, options: RunOptions): Promise<SuiteResult> {
-  const missing = (suite.needs ?? []).filter((program) => !isInstalled(program))
-  if (missing.length > 0) {
-    const problem = `needs ${missing.join(', ')}`
-    return {
-      name: suite.name,
-      ran: false,
-      passed: 0,
-      failed: options.ci ? 1 : 0,
-      seconds: 0,
-      problems: [problem],
-    }
+  const problem = await obstacle(suite, options)
+  if (problem !== null) {
+    const failed = options.ci ? 1 : 0
+    return { name: suite.name, ran: false, passed: 0, failed, seconds: 0, problems: [problem] }
   }
   const start = performance.now()
   const outcome =
     suite.tests === undefined ? await runCheck(suite, options) : await runTests(suite, suite.tests, options)
   return { name: suite.name, ran: true, seconds: (performance.now() - start) / 1000, ...outcome }
+}
+
+/** Why a suite cannot run on this machine; null: it can. */
+async function obstacle(suite: Suite, { root }: RunOptions): Promise<string | null> {
+  const missing = (suite.needs ?? []).filter((program) => !isInstalled(program))
+  if (missing.length > 0) return `needs ${missing.join(', ')}`
+  if (suite.probe === undefined) return null
+  const output: string[] = []
+  const exit = await runNode(suite, suite.probe, root, (line) => output.push(line))
+  if (exit.code === 0 && exit.problem === null) return null
+  return output.at(-1) ?? exit.problem ?? `its probe ended with ${exit.code}`
 }
 
 type Outcome = Pick<SuiteResult, 'passed' | 'failed' | 'problems'>

@@ -10,7 +10,7 @@ import { difference, type Entry, readTranscript } from './transcript.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
 /** The README's `npx credence` is this checkout's command under this very node; off a terminal curl shows its meter. */
-const SHELL = 'npx() { shift; "$NODE" packages/cli/src/main.ts "$@"; }; curl() { command curl -sS "$@"; }; '
+const SHELL = 'npx() { shift; "$NODE" packages/cli/src/main.js "$@"; }; curl() { command curl -sS "$@"; }; '
 
 describe("the README's first ten minutes", () => {
   const left = readTranscript(README, 'The first ten minutes')
@@ -51,7 +51,7 @@ describe("the README's first ten minutes", () => {
   /** Runs a command in a shell as the reader would; both streams come as one, as on a terminal. */
   async function run({ command }: Entry, onTerminal = false): Promise<string> {
     const assigned = /^([A-Z]+)=\$\(/.exec(command)?.[1]
-    const words = filled(command).replace('npx credence', '"$NODE" packages/cli/src/main.ts')
+    const words = filled(command).replace('npx credence', '"$NODE" packages/cli/src/main.js')
     const script = onTerminal ? `script -qec '${words}' /dev/null` : SHELL + filled(command)
     const tell = assigned === undefined ? '' : `\nprintf '%s' "$${assigned}" >&3`
     const child = spawn('bash', ['-c', `exec 2>&1\n${script}${tell}`], {

@@ -34,6 +34,7 @@ function setUp(leaseMs = 1000) {
   const faults: unknown[] = []
   const touched: string[] = []
   const moved: number[] = []
+  const known = { untilMs: Number.POSITIVE_INFINITY }
   let missed = 0
   const follower: Follower = new Follower(0, {
     feed,
@@ -44,6 +45,7 @@ function setUp(leaseMs = 1000) {
     onMissed: () => {
       missed += 1
     },
+    isKnownUntil: (untilMs) => untilMs <= known.untilMs,
     onMoved: (position) => moved.push(position),
     onFault: (error) => faults.push(error),
     leaseMs,
@@ -60,7 +62,7 @@ function setUp(leaseMs = 1000) {
   }
   const count = () => missed
   return {
-    ...{ time, change, forgetAll, goBackTo, feed, faults, touched, moved, missed: count },
+    ...{ time, known, change, forgetAll, goBackTo, feed, faults, touched, moved, missed: count },
     ...{ follower, lookup, pass },
   }
 }
@@ -134,6 +136,7 @@ describe('the follower', () => {
         if (!works) throw new Error('the store is gone')
       },
       onMoved: () => {},
+      isKnownUntil: () => true,
       onFault: () => {},
       leaseMs: 1000,
       monotonic: () => time.ms,
@@ -177,6 +180,26 @@ describe('the follower', () => {
     pass(600)
     assert.equal(follower.holds(), false)
     feed.broken = false
+    await follower.poll()
+    assert.ok(follower.holds())
+    assert.deepEqual(
+      faults.map((fault) => fault === null),
+      [true, false, true],
+    )
+  })
+
+  it('holds no lease that lasts longer than others know of this node', async () => {
+    const { follower, known, faults, pass, change, moved } = setUp(1000)
+    known.untilMs = 1000
+    await follower.poll()
+    assert.ok(follower.holds())
+    pass(1)
+    change()
+    await follower.poll()
+    assert.deepEqual([moved, follower.position], [[1], 1], 'what changed is followed all the same')
+    pass(1000)
+    assert.equal(follower.holds(), false)
+    known.untilMs = 9000
     await follower.poll()
     assert.ok(follower.holds())
     assert.deepEqual(

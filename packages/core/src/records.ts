@@ -73,6 +73,11 @@ export interface ApiRecord extends Row {
    * known of them; 0 (the default): not at all. A revocation that a node cannot hear of takes that much longer.
    */
   readonly outageGraceSeconds: number
+  /**
+   * Whether every request asks whoever counts for all nodes. Otherwise nodes hold a few units of a limit in
+   * advance, and so many more than the limit may pass (docs/guides/limits.md).
+   */
+  readonly exactLimits: boolean
   readonly metadata: Metadata
   /** True of the API `credence`, which every workspace has from the start and nobody changes. */
   readonly builtIn: boolean

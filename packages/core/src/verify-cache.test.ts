@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import { type Limiter, LimitUnavailable } from './limit.ts'
 import type { CredentialRecord, Records, TableName } from './records.ts'
 import { SourceBudget } from './source-budget.ts'
 import { aRequest, Installation, keyOf } from './testing/installation.ts'
@@ -236,6 +237,25 @@ describe('verify, when proof and records are cached', () => {
       const decision = await ask({ api: graceful })
       assert.deepEqual([decision.code, decision.staleSeconds], ['VALID', null])
     })
+  })
+
+  it('answers UNAVAILABLE where the limits cannot be counted, whether that shows at once or later', async () => {
+    here.change('principal', aPrincipal({ limits: [{ type: 'quota', name: 'd', limit: 5, period: 'day' }] }))
+    const limiters: Limiter[] = [
+      { take: () => Promise.reject(new LimitUnavailable('the ledger is away')) },
+      {
+        take: () => {
+          throw new LimitUnavailable('the ledger is away')
+        },
+      },
+    ]
+    for (const limiter of limiters) {
+      const decision = await verify(aRequest(key), { ...here.verifier, limiter })
+      assert.deepEqual([decision.code, decision.failedCheck], ['UNAVAILABLE', 'limits'])
+      assert.equal(decision.retryAfterSeconds, 1)
+    }
+    const limiter = { take: () => Promise.reject(new Error('a fault')) }
+    await assert.rejects(verify(aRequest(key), { ...here.verifier, limiter }), /a fault/)
   })
 
   it('lets a fault that is none of the store surface as one', async () => {

@@ -4,7 +4,8 @@ import type { Decision } from './decision.ts'
 import type { CredentialRecord, RateLimit } from './records.ts'
 import { aRequest, Installation, keyOf } from './testing/installation.ts'
 import { aCredential, anApi, aPrincipal, aRoute } from './testing/records.ts'
-import { type VerifyRequest, verify } from './verify.ts'
+import { verify } from './verify.ts'
+import type { VerifyRequest } from './verify-request.ts'
 
 const perMinute: RateLimit = { type: 'rate', name: 'default', limit: 1, windowSeconds: 60 }
 

@@ -1,8 +1,12 @@
-import { MemoryLimiter, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
+import { openLimits, type Shared } from './limits/open-limits.ts'
+import { restoreQuotas } from './limits/saved-quotas.ts'
+import { StoreCredits } from './limits/store-credits.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
+import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
 import type { UsageStore } from './store/usage-port.ts'
@@ -10,11 +14,15 @@ import type { UsageStore } from './store/usage-port.ts'
 /** What a context is made from. */
 export interface Parts extends FeedParts {
   readonly usageStore: UsageStore
+  /** The primary of this worker; null: this process has none. */
+  readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
   readonly defaultWorkspaceId: string
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
+  /** Makes what the node knows out of what this process knows; left out: it is the only one. */
+  readonly viewOfNode?: (own: NodeView) => NodeView
   /** Calls back every so many milliseconds until the function it returns is called. */
   readonly every: (ms: number, callback: () => void) => () => void
 }
@@ -28,35 +36,42 @@ const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
 const UNPROVEN_ANSWER_MS = 5
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
-export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
+export async function assembleContext(parts: Parts): Promise<Context> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const { directory, follower, lookup, members, leaderWork } = await followFeed(parts)
-  const limiter = new MemoryLimiter({
-    maxCounters: config.limitCounters,
-    ledger: { spend: (...args) => store.spendCredits(...args) },
+  const { directory, follower, lookup, members } = await followFeed(parts)
+  const limits = await openLimits({
+    ...{ config, primary: parts.primary, log, clock, every },
+    credits: new StoreCredits(store),
+    installationId: parts.defaultWorkspaceId,
+    nodes: () => Math.max(1, members.list.length),
+    random: Math.random,
   })
-  limiter.restore((await usageStore.loadCounters()).map(([key, a, b]) => [key, { a, b }] as const))
+  const { limiter } = limits
+  if (limits.quotas !== null) await restoreQuotas(usageStore, limits.quotas)
   const usage = new UsageRecorder({
     store: usageStore,
     flushEveryMs: FLUSH_EVERY_MS,
     maxEntries: MAX_USAGE_ENTRIES,
     every,
-    onFlushFailed: (error) => log.error({ err: error }, 'usage was not written'),
+    onFlushFailed: (error) => log.error({ err: error }, 'usage was not written; it is tried again'),
+    newFlushId: () => generateId(randomBytes),
   })
   const metrics = new Metrics({ processMetrics: parts.processMetrics })
   metrics.watch({
     feed: () => ({ position: follower.position, lagMs: follower.lagMs() }),
     usage: () => usage.stats,
+    limits: limits.state,
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
-  const context: Context = {
+  const decisions = new DecisionLog()
+  const own = viewOfOne(decisions, metrics)
+  return {
     config,
     store,
     usageStore,
     lookup,
     follower,
     members,
-    leaderWork,
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
@@ -64,10 +79,13 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },
     limiter,
+    limits,
     sealingKeys,
     usage,
-    decisions: new DecisionLog(),
+    decisions,
     metrics,
+    node: parts.viewOfNode?.(own) ?? own,
+    worker: parts.process.worker,
     log,
     clock,
     randomBytes,
@@ -77,5 +95,4 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     readiness: { ready: true },
     startedAtMs: clock(),
   }
-  return { context, limiter }
 }

@@ -1,11 +1,10 @@
+import { hostname } from 'node:os'
 import { performance } from 'node:perf_hooks'
-import { CachedLookup, Follower, type Lease } from '@credence/core'
+import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/core'
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
-import { LeaderWork } from './leader-work.ts'
-import { Members } from './members.ts'
-import { IDEMPOTENCY_LIFETIME_MS } from './operations/idempotency.ts'
+import { Members, SILENCE_MS } from './members.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -17,12 +16,20 @@ export interface ProcessIdentity {
   readonly worker: number
 }
 
+/** A node that starts, as others will know it. */
+export function newNode(config: Config, randomBytes: RandomBytes): Omit<ProcessIdentity, 'worker'> {
+  const nodeId = Buffer.from(randomBytes(9)).toString('base64url')
+  return { nodeId, node: config.nodeName ?? hostname() }
+}
+
 export interface FeedParts {
   readonly config: Config
   readonly store: Store
   readonly log: Logger
   readonly clock: () => number
   readonly process: ProcessIdentity
+  /** Whether this process's node does the work of the leader. */
+  readonly isLeader: () => boolean
   /** What the cache asks instead of the follower. Only the negative control of a test gives one. */
   readonly lease?: Lease
 }
@@ -33,7 +40,6 @@ export interface FollowedFeed {
   readonly follower: Follower
   readonly lookup: CachedLookup
   readonly members: Members
-  readonly leaderWork: LeaderWork
 }
 
 /** Joins the others, and has a cache, still empty, follow the feed from where the store is now. */
@@ -42,13 +48,6 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const { nodeId, node, worker } = parts.process
   const startedAtMs = clock()
   const directory = new ApiDirectory(store)
-  const leaderWork = new LeaderWork({
-    store,
-    clock,
-    idempotencyKeptMs: IDEMPOTENCY_LIFETIME_MS,
-    changesKeptMs: config.changesKeptSeconds * 1000,
-    onFault: (error) => log.error({ err: error }, 'the work of the leader was not done'),
-  })
   let follower: Follower | null = null
   const members = new Members({
     store,
@@ -58,9 +57,11 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
         ...{ memberId: `${nodeId}/${worker}`, node, worker, version: VERSION, startedAtMs },
         position: follower?.position ?? 0,
         feedLagMs: Number.isFinite(lagMs) ? Math.round(lagMs) : null,
-        isLeader: leaderWork.isLeader,
+        isLeader: parts.isLeader(),
       }
     },
+    aliveWithinMs: config.leaseMs + SILENCE_MS,
+    monotonic: () => performance.now(),
     onCommit: () => void follower?.poll(),
     onFault: (error) => log.warn({ err: error }, 'the other processes could not be told or heard of'),
   })
@@ -75,6 +76,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
     },
     onMissed: () => directory.load(),
     onMoved: (position) => members.moved(position),
+    isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
     onFault: (error) => {
       if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
       if (error === null && !feedWorks) log.info('the feed can be read again')
@@ -89,5 +91,5 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const lookup = new CachedLookup(store, parts.lease ?? following, bounds)
   await directory.load()
   await following.poll()
-  return { directory, follower: following, lookup, members, leaderWork }
+  return { directory, follower: following, lookup, members }
 }

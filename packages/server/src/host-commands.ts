@@ -1,10 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync } from 'node:fs'
-import { adminKeyPath, newAdminKeyFile } from './admin-key-file.ts'
+import { mkdirSync } from 'node:fs'
+import { adminKeyPath, newAdminKey, settleAdminKey } from './admin-key-file.ts'
 import type { Environment } from './config.ts'
-import { configFrom, HostProblem, keyringFor, onHost, openStore, type Streams, storePath } from './host.ts'
+import {
+  configFrom,
+  keyringFor,
+  onHost,
+  openStore,
+  openUsage,
+  planOf,
+  type Streams,
+  tellOfJournal,
+} from './host.ts'
+import { HostProblem } from './host-problem.ts'
+import { createKeyring, showFingerprint } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME, recoverAdmin as makeAdminKey } from './operations/bootstrap.ts'
-import { planMigrations } from './store/sqlite-migrate.ts'
 
 /** `credence migrate`: brings the store up to date; with `plan`, only says what would be done. */
 export function migrateFromEnvironment(
@@ -14,16 +24,37 @@ export function migrateFromEnvironment(
 ): Promise<number> {
   return onHost(streams, async () => {
     const config = configFrom(env)
-    const { state, pending } = planMigrations(storePath(config))
-    streams.stdout.write(`schema at version ${state.version}\n`)
-    for (const { version, name } of pending)
-      streams.stdout.write(`  ${plan ? 'would apply' : 'apply'} ${version} ${name}\n`)
-    if (pending.length === 0) streams.stdout.write('  nothing to do\n')
-    if (!plan && pending.length > 0) {
-      const store = await openStore({ ...config, migrate: 'auto' })
-      await store.close()
+    const parts = await planOf(config)
+    for (const [part, { state, pending }] of [
+      ['schema', parts.store] as const,
+      ['usage', parts.usage] as const,
+    ]) {
+      streams.stdout.write(`${part} at version ${state.version}\n`)
+      for (const { version, name } of pending)
+        streams.stdout.write(`  ${plan ? 'would apply' : 'apply'} ${version} ${name}\n`)
+      if (pending.length === 0) streams.stdout.write('  nothing to do\n')
+    }
+    if (!plan && parts.store.pending.length + parts.usage.pending.length > 0) {
+      await (await openStore({ ...config, migrate: 'auto' }, tellOfJournal(streams))).close()
+      await (await openUsage({ ...config, migrate: 'auto' })).close()
       streams.stdout.write('done\n')
     }
+    return 0
+  })
+}
+
+/** `credence keyring create`: the keyring that all nodes of a shared database are given. Never replaces one. */
+export function makeKeyring(env: Environment, streams: Streams): Promise<number> {
+  return onHost(streams, async () => {
+    const path = configFrom(env).keyringPath
+    const made = createKeyring(path, randomBytes, Date.now())
+    if (!made.ok) throw new HostProblem(made.problem)
+    const fingerprint = showFingerprint(made.keyring.fingerprint)
+    if (!made.created) throw new HostProblem(`${path} holds keyring ${fingerprint}, and is not replaced`)
+    streams.stdout.write(`${fingerprint}\n`)
+    streams.stderr.write(
+      `✓ new keyring in ${path} (0600); back it up, and give the same file to every node\n`,
+    )
     return 0
   })
 }
@@ -35,18 +66,16 @@ export function migrateFromEnvironment(
 export function recoverAdmin(env: Environment, streams: Streams): Promise<number> {
   return onHost(streams, async () => {
     const config = configFrom(env)
-    const store = await openStore(config)
+    const store = await openStore(config, tellOfJournal(streams))
     try {
       const { sealingKeys } = await keyringFor(config, store)
       const workspace = await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)
-      if (workspace === undefined) {
-        throw new HostProblem('this data folder has no workspace yet; start the server first')
-      }
-      const path = adminKeyPath(config)
-      const key = newAdminKeyFile(`${path}.new`, workspace.keyPrefix, randomBytes)
+      if (workspace === undefined) throw new HostProblem('there is no workspace yet; start the server first')
+      mkdirSync(config.dataPath, { recursive: true, mode: 0o700 })
+      const key = newAdminKey(config, workspace.keyPrefix, randomBytes)
       await makeAdminKey({ store, clock: Date.now, randomBytes, sealingKeys }, key)
-      renameSync(`${path}.new`, path)
-      streams.stderr.write(`✓ new admin key, credential ${key.id}, in ${path} (0600)\n`)
+      await settleAdminKey(config, store)
+      streams.stderr.write(`✓ new admin key, credential ${key.id}, in ${adminKeyPath(config)} (0600)\n`)
       return 0
     } finally {
       await store.close()

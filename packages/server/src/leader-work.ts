@@ -1,4 +1,8 @@
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { IDEMPOTENCY_LIFETIME_MS } from './operations/idempotency.ts'
 import type { Store } from './store/port.ts'
+import { every } from './timers.ts'
 
 export interface LeaderWorkOptions {
   readonly store: Pick<Store, 'lead' | 'forgetIdempotencyBefore' | 'forgetChangesBefore'>
@@ -10,7 +14,7 @@ export interface LeaderWorkOptions {
 }
 
 /** How often a process asks whether it leads, and sweeps if so. Milliseconds. */
-export const LEADER_WORK_EVERY_MS = 60_000
+const EVERY_MS = 60_000
 
 /** What only one process of an installation does: it forgets what nobody needs any more. */
 export class LeaderWork {
@@ -39,4 +43,23 @@ export class LeaderWork {
       onFault(error)
     }
   }
+}
+
+/** Has the leader's work done from now on, by this node while it leads. */
+export async function startLeaderWork(
+  config: Config,
+  store: Store,
+  log: Logger,
+  clock: () => number,
+): Promise<{ readonly isLeader: () => boolean; readonly stop: () => void }> {
+  const work = new LeaderWork({
+    store,
+    clock,
+    idempotencyKeptMs: IDEMPOTENCY_LIFETIME_MS,
+    changesKeptMs: config.changesKeptSeconds * 1000,
+    onFault: (error) => log.error({ err: error }, 'the work of the leader was not done'),
+  })
+  // At once, so that a node which is alone shows as the leader from the start.
+  await work.run()
+  return { isLeader: () => work.isLeader, stop: every(EVERY_MS, () => void work.run()) }
 }

@@ -5,7 +5,7 @@ import { openMemoryStore } from './store/memory.ts'
 import type { SignOfLife, Store } from './store/port.ts'
 
 function memberOf(store: Store, memberId: string) {
-  const state = { position: 0, commits: 0, faults: 0 }
+  const state = { position: 0, commits: 0, faults: 0, monotonicMs: 0 }
   const sign = (): SignOfLife => ({
     ...{ memberId, node: memberId.slice(0, 1), worker: 0, version: '0.1.0', startedAtMs: 0 },
     ...{ position: state.position, feedLagMs: null, isLeader: false },
@@ -13,6 +13,8 @@ function memberOf(store: Store, memberId: string) {
   const members = new Members({
     store,
     sign,
+    aliveWithinMs: 3500,
+    monotonic: () => state.monotonicMs,
     onCommit: () => {
       state.commits += 1
     },
@@ -102,6 +104,17 @@ describe('the members of an installation', () => {
     assert.deepEqual(await workers[0]!.members.reached(7, 20), { nodes: 2, confirmed: 1 })
     workers[3]!.follow(7)
     assert.deepEqual(await workers[0]!.members.reached(7, 60_000), { nodes: 2, confirmed: 2 })
+  })
+
+  test('a process knows until when the others know of it, and gives a sign of life when that runs out', async () => {
+    const { store, all } = await three()
+    const { state, members } = all[0]!
+    assert.equal(await members.isKnownUntil(3500), true)
+    state.monotonicMs = 2000
+    assert.equal(await members.isKnownUntil(5000), true, 'it gave another')
+    await store.close()
+    assert.equal(await members.isKnownUntil(5500), true)
+    assert.equal(await members.isKnownUntil(5501), false, 'nobody has taken one since')
   })
 
   test('a store that is gone makes nobody fail', async () => {

@@ -4,6 +4,10 @@ export interface MembersOptions {
   readonly store: Pick<Store, 'listen' | 'announce' | 'beat' | 'leave'>
   /** What this process says of itself now. */
   readonly sign: () => SignOfLife
+  /** Who has given no sign of life for so long is neither counted nor waited for. Milliseconds. */
+  readonly aliveWithinMs: number
+  /** Monotonic clock, milliseconds. */
+  readonly monotonic: () => number
   /** Called when somebody committed: there is something to follow. */
   readonly onCommit: () => void
   /** Called when the others cannot be told or heard of. */
@@ -19,8 +23,8 @@ export interface Reach {
 
 /** How often a process gives a sign of life. Milliseconds. */
 export const BEAT_EVERY_MS = 1000
-/** Who has given none for so long is no longer counted or waited for. */
-export const ALIVE_WITHIN_MS = 3500
+/** Beyond the lease: how many signs of life may be lost before a process is given up. Milliseconds. */
+export const SILENCE_MS = 2500
 
 /** The processes of the installation, as this one knows them. */
 export class Members {
@@ -29,6 +33,8 @@ export class Members {
   readonly #positions = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
   #signs: readonly SignOfLife[] = []
+  /** When the newest sign of life was sent that was taken. */
+  #takenMs = Number.NEGATIVE_INFINITY
   #stopListening: (() => Promise<void>) | null = null
 
   constructor(options: MembersOptions) {
@@ -61,16 +67,25 @@ export class Members {
 
   /** Gives a sign of life and hears of the others. Never rejects. */
   async beat(): Promise<void> {
-    const { store, sign, onFault } = this.#options
+    const { store, sign, aliveWithinMs, monotonic, onFault } = this.#options
+    const sentMs = monotonic()
     try {
-      this.#signs = await store.beat(sign(), ALIVE_WITHIN_MS)
+      this.#signs = await store.beat(sign(), aliveWithinMs)
     } catch (error) {
       onFault(error)
       return
     }
+    this.#takenMs = Math.max(this.#takenMs, sentMs)
     const known = new Set(this.#signs.map(({ memberId }) => memberId))
     for (const id of this.#positions.keys()) if (!known.has(id)) this.#positions.delete(id)
     for (const { memberId, position } of this.#signs) this.#noteReached(memberId, position)
+  }
+
+  /** Whether whoever asks for the list until then finds this process in it; gives a sign of life if that takes one. */
+  async isKnownUntil(monotonicMs: number): Promise<boolean> {
+    const isKnown = () => this.#takenMs + this.#options.aliveWithinMs >= monotonicMs
+    if (!isKnown()) await this.beat()
+    return isKnown()
   }
 
   /** This process acts on everything up to `position`: tells the others. */
@@ -129,11 +144,6 @@ export class Members {
     this.#positions.set(memberId, position)
     for (const look of this.#waiting) look()
   }
-}
-
-/** Whether two processes are workers of one node. */
-export function isOfNode(memberId: string, other: string): boolean {
-  return nodeOf(memberId) === nodeOf(other)
 }
 
 function nodeOf(memberId: string): string {

@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 import { type IpRange, parseIpRange } from '@credence/core'
+import { parsePostgresUrl } from './store/postgres-url.ts'
 
 /** What became of a setting's text. A problem never repeats the text: it may be a secret put in the wrong place. */
 export type Parsed<T> =
@@ -29,6 +30,14 @@ export function wholeNumber(min: number, max: number): Parser<number> {
       return value >= min && value <= max ? pass(value) : fail(`is not ${allowed}`)
     },
   }
+}
+
+const COUNT = wholeNumber(1, 256)
+
+/** A number of processes; `auto`: one for each core that this process may use. */
+export const workerCount: Parser<number | 'auto'> = {
+  allowed: `${COUNT.allowed}, or \`auto\` for one on each core`,
+  parse: (text) => (text === 'auto' ? pass('auto') : COUNT.parse(text)),
 }
 
 export function oneOf<const T extends string>(...choices: readonly T[]): Parser<T> {
@@ -99,13 +108,78 @@ export const ipRanges: Parser<readonly IpRange[]> = {
   },
 }
 
-/** No URL is taken yet; the sentence says which kind of wrong this one is. The URL may hold a password. */
-export const databaseUrl: Parser<null> = {
-  allowed: 'nothing: leave it out for the embedded store (SQLite in `CREDENCE_DATA`)',
-  parse: (text) =>
-    /^postgres(?:ql)?:\/\//i.test(text)
-      ? fail('names a PostgreSQL database, and this release stores in SQLite only: PostgreSQL is not in it')
-      : fail('is not a postgres:// URL; a path to the embedded store belongs in CREDENCE_DATA'),
+/** The URL may hold a password, so no problem repeats any of it. */
+export const databaseUrl: Parser<string> = {
+  allowed:
+    '`postgres://user:password@host:5432/database?sslmode=verify-full`; with `sslrootcert=<file>` for an authority of ' +
+    'your own; `sslmode=disable` for a network you trust; without `sslmode` on this machine only',
+  parse(text) {
+    const address = parsePostgresUrl(text)
+    if (typeof address === 'string') return fail(address)
+    const isHere = address.host.startsWith('/') || isLoopbackHost(address.host)
+    if (address.sslMode === null && !isHere)
+      return fail(
+        'names another machine and no sslmode, so the password would cross the network in the clear',
+      )
+    return pass(text)
+  },
+}
+
+/** Where Valkey or Redis listens, and who asks. */
+export interface ValkeyAddress {
+  /** A name or an address, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  readonly username: string | null
+  readonly password: string | null
+  readonly database: number
+  readonly tls: boolean
+}
+
+/** Scheme → whether it means TLS. */
+const VALKEY_SCHEMES = new Map([
+  ['redis:', false],
+  ['valkey:', false],
+  ['rediss:', true],
+  ['valkeys:', true],
+])
+
+/** The URL may hold a password: no problem repeats a part of it. */
+export const valkeyUrl: Parser<ValkeyAddress> = {
+  allowed: 'a `valkey://`, `valkeys://`, `redis://` or `rediss://` URL; the ones with an s mean TLS',
+  parse(text) {
+    const url = URL.canParse(text) ? new URL(text) : null
+    const tls = url === null ? undefined : VALKEY_SCHEMES.get(url.protocol)
+    if (url === null || tls === undefined) {
+      return fail('is not a valkey://, valkeys://, redis:// or rediss:// URL')
+    }
+    if (url.hostname === '') return fail('names no host')
+    if (/[?#]/.test(text)) return fail('has a query or a fragment')
+    const database = /^\/?$/.test(url.pathname) ? '0' : /^\/(\d{1,5})$/.exec(url.pathname)?.[1]
+    if (database === undefined) return fail('has a path that is not the number of a database')
+    const [username, password] = [url.username, url.password].map(decoded)
+    if (username === undefined || password === undefined) {
+      return fail('has a user or password with a broken percent escape')
+    }
+    if (username !== '' && password === '') return fail('names a user without a password')
+    return pass({
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 6379 : Number(url.port),
+      username: username === '' ? null : username,
+      password: password === '' ? null : password,
+      database: Number(database),
+      tls,
+    })
+  },
+}
+
+/** Undefined where an escape is broken. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 const LOOPBACK = new BlockList()

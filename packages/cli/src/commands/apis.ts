@@ -25,6 +25,7 @@ interface ApiOptions {
   readonly requiresTls?: boolean
   readonly limit?: readonly string[]
   readonly outageGrace?: string
+  readonly exactLimits?: boolean
   readonly metadata?: readonly string[]
 }
 
@@ -80,6 +81,7 @@ export function addApis(program: CredenceCommand, wiring: Wiring): void {
     .option('--audience <uri>', "the API's identifier")
     .option('--no-strip-base-path', 'forward the base path again')
     .option('--no-requires-tls', 'no longer demand TLS')
+    .option('--no-exact-limits', 'let nodes hold a few units of a limit in advance again')
     .option(
       '--add-route <route>',
       'add a route, or replace the one of this method and path; repeatable',
@@ -141,6 +143,7 @@ function withApiOptions(command: CredenceCommand): CredenceCommand {
       '--outage-grace <duration>',
       'while the store is gone: how long known callers are still served (default 0s)',
     )
+    .option('--exact-limits', 'over several nodes, ask at each request whoever counts for all of them')
     .option('--metadata <name=value>', 'kept with it and never interpreted; repeatable', collect)
 }
 
@@ -158,6 +161,7 @@ function apiBody(options: ApiOptions): Record<string, unknown> {
     requires_tls: options.requiresTls,
     limits: limitsOf({ limit: options.limit ?? [] }),
     outage_grace_seconds: graceSeconds(options.outageGrace),
+    exact_limits: options.exactLimits,
     metadata: parseMetadata(options.metadata),
   })
 }
@@ -236,6 +240,7 @@ function showApi(invocation: Invocation, api: ApiResource): void {
     ['CORS origins', api.cors?.origins.join(' ') ?? null],
     ['limits', api.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
     ['outage grace', api.outage_grace_seconds === 0 ? null : formatDuration(api.outage_grace_seconds)],
+    ['exact limits', api.exact_limits ? 'yes' : null],
     ['metadata', metadataText(api.metadata)],
   ])
   for (const route of api.routes) invocation.printFacts([['route', describeRoute(route)]])

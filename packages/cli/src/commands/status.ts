@@ -29,10 +29,11 @@ export function addStatus(program: CredenceCommand, wiring: Wiring): void {
 }
 
 function showStatus(invocation: Invocation, status: StatusResource): void {
-  const { feed, usage } = status
+  const { feed, usage, limits } = status
   invocation.printFacts([
     ['release', status.version],
     ['node', status.node],
+    ...(status.workers > 1 ? [workersFact(status)] : []),
     ['ready', status.ready ? 'yes' : 'no'],
     ['store', `${status.store.name}, schema ${status.store.schema}`],
     [
@@ -40,11 +41,21 @@ function showStatus(invocation: Invocation, status: StatusResource): void {
       `position ${feed.position}, ${lagText(feed.lag_ms)} (bound ${formatMilliseconds(feed.bound_ms)})`,
     ],
     ['usage', `${usage.queued} queued, ${usage.dropped} dropped`],
+    ['limits', limitsText(limits)],
     ['uptime', formatDuration(status.uptime_seconds)],
     ['APIs', String(status.counts.apis)],
     ...status.listeners.map(({ name, host, port }) => [`${name} listener`, `${host}:${port}`] as const),
   ])
   invocation.printTable(COLUMNS, status.processes)
+}
+
+function limitsText({ counted_by, degraded, decided_alone }: StatusResource['limits']): string {
+  const by = `counted by ${counted_by}`
+  return degraded ? `${by}: lost, ${decided_alone} requests decided alone` : by
+}
+
+function workersFact({ workers, workers_answering }: StatusResource): readonly [string, string] {
+  return ['workers', `${workers_answering} of ${workers} answer`]
 }
 
 function lagText(lagMs: number | null): string {

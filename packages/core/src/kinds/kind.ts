@@ -11,7 +11,7 @@ export interface ProofContext {
   readonly proofs: ProofCache
   readonly sealingKeys: SealingKeys
   readonly reading: Reading
-  /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify.ts. */
+  /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify-request.ts. */
   readonly pace: () => Promise<void>
 }
 

@@ -8,7 +8,7 @@ import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
 import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
 import { SourceBudget } from '../source-budget.ts'
-import type { Verifier, VerifyRequest } from '../verify.ts'
+import type { Verifier, VerifyRequest } from '../verify-request.ts'
 import { aCredential, anApi, aPrincipal } from './records.ts'
 
 /**

@@ -47,6 +47,7 @@ export function anApi(change: Partial<ApiRecord> = {}): ApiRecord {
     credentialHeader: null,
     limits: [],
     outageGraceSeconds: 0,
+    exactLimits: false,
     metadata: {},
     builtIn: false,
     ...change,

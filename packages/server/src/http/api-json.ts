@@ -102,6 +102,12 @@ const SETTABLE = {
         'While the store is gone: how long those who are known are still served, beyond the revocation bound. 0: not at all.',
     }),
   ),
+  exact_limits: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: over several nodes exactly as many pass as the limits say, and each request waits for one answer more.',
+    }),
+  ),
   metadata: Type.Optional(MetadataShape),
 }
 
@@ -136,6 +142,7 @@ export const ApiShape = Strict({
   credential_header: Nullable(Type.String()),
   limits: Limits,
   outage_grace_seconds: Type.Integer(),
+  exact_limits: Type.Boolean(),
   metadata: MetadataShape,
   gateway_url: Nullable(Type.String({ description: 'Where the gateway serves it; null: it does not.' })),
   built_in: Type.Boolean({ description: 'True of `credence`, which is administration itself.' }),
@@ -170,6 +177,7 @@ export function apiFromJson(json: Static<typeof ApiChangesShape>): Reading<Parti
     credentialHeader: json.credential_header,
     limits: limits ?? undefined,
     outageGraceSeconds: json.outage_grace_seconds,
+    exactLimits: json.exact_limits,
     metadata: json.metadata,
   }
   // What is undefined was not said.
@@ -221,6 +229,7 @@ export function apiToJson(api: ApiRecord, gatewayUrl: string | null, warnings: r
     credential_header: api.credentialHeader,
     limits: limitsToJson(api.limits),
     outage_grace_seconds: api.outageGraceSeconds,
+    exact_limits: api.exactLimits,
     metadata: api.metadata,
     gateway_url: gatewayUrl,
     built_in: api.builtIn,

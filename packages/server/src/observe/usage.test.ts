@@ -36,9 +36,11 @@ function facts(atMs: number, userAgent?: string) {
 /** A store that keeps batches and answers when it is told to. */
 function scripted() {
   const batches: UsageDelta[][] = []
+  const ids: string[] = []
   let gate: Promise<void> = Promise.resolve()
   return {
     batches,
+    ids,
     hold() {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       gate = promise
@@ -49,7 +51,8 @@ function scripted() {
     },
     store: {
       ...openMemoryUsageStore(() => 0),
-      async flush(batch: readonly UsageDelta[]) {
+      async flush(batch: readonly UsageDelta[], id: string) {
+        ids.push(id)
         batches.push(batch.map((delta) => ({ ...delta })))
         await gate
       },
@@ -61,6 +64,7 @@ function recorder(change: Partial<UsageOptions> = {}) {
   const timer = { tick: () => {}, everyMs: 0, stopped: false }
   const script = scripted()
   const failures: unknown[] = []
+  let flushIds = 0
   const usage = new UsageRecorder({
     store: script.store,
     flushEveryMs: 1000,
@@ -73,6 +77,7 @@ function recorder(change: Partial<UsageOptions> = {}) {
       }
     },
     onFlushFailed: (error) => failures.push(error),
+    newFlushId: () => `flush-${++flushIds}`,
     ...change,
   })
   return { usage, timer, script, failures }
@@ -186,8 +191,8 @@ test('a flush during another waits for it, and both are whole', async () => {
   )
 })
 
-test('a flush that certainly wrote nothing is merged into the next: nothing lost, nothing twice', async () => {
-  const { usage, script, failures } = recorder({ wroteNothing: () => true })
+test('a flush that failed is repeated as it was, under its id, before what was recorded since', async () => {
+  const { usage, script, failures } = recorder()
   const gate = script.hold()
   usage.record(decision(), facts(1, 'one'))
   const failing = usage.flush()
@@ -196,26 +201,35 @@ test('a flush that certainly wrote nothing is merged into the next: nothing lost
   gate.fail()
   assert.equal(await failing, false)
   assert.equal(failures.length, 1)
-  assert.deepEqual(usage.stats, { pending: 2, dropped: 0 })
+  assert.deepEqual(usage.stats, { pending: 3, dropped: 0 })
+  assert.deepEqual(countsOf(usage.peek(ID)), { '1 VALID': 2, '1 EXPIRED': 1 })
   script.open()
   assert.ok(await usage.flush())
-  const last = script.batches.at(-1)!
-  assert.deepEqual(countsOf(last), { '1 VALID': 2, '1 EXPIRED': 1 })
-  const valid = last.find(({ code }) => code === 'VALID')
-  assert.deepEqual([valid?.firstAtMs, valid?.lastAtMs, valid?.lastUserAgent], [1, 2, 'two'])
+  assert.deepEqual(script.ids, ['flush-1', 'flush-1', 'flush-2'])
+  assert.deepEqual(script.batches.map(countsOf), [
+    { '1 VALID': 1 },
+    { '1 VALID': 1 },
+    { '1 VALID': 1, '1 EXPIRED': 1 },
+  ])
+  assert.deepEqual(usage.stats, { pending: 0, dropped: 0 })
 })
 
-test('a flush of unknown outcome is given up and counted as dropped, never written again', async () => {
-  const { usage, script, failures } = recorder()
-  const gate = script.hold()
+test('a batch that the store will not take in an hour is given up and counted, and does not hold up the rest', async () => {
+  const refused: string[] = []
+  const store = {
+    ...openMemoryUsageStore(() => 0),
+    async flush(_batch: readonly UsageDelta[], id: string) {
+      if (id !== 'flush-1') return
+      refused.push(id)
+      throw new Error('never')
+    },
+  }
+  const { usage } = recorder({ store })
   for (const atMs of [1, 2, 3]) usage.record(decision(), facts(atMs))
-  const failing = usage.flush()
-  gate.fail()
-  assert.equal(await failing, false)
-  script.open()
+  for (let n = 0; n < 3600; n++) assert.equal(await usage.flush(), false)
+  usage.record(decision(), facts(4))
   assert.ok(await usage.flush())
-  assert.equal(script.batches.length, 1)
-  assert.equal(failures.length, 1)
+  assert.equal(refused.length, 3600)
   assert.deepEqual(usage.stats, { pending: 0, dropped: 3 })
 })
 

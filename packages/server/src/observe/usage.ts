@@ -19,23 +19,22 @@ export interface UsageOptions {
   readonly every: (ms: number, callback: () => void) => () => void
   /** Told when a flush failed. */
   readonly onFlushFailed: (error: unknown) => void
-  /**
-   * Whether a failed flush has certainly written nothing: then its batch is kept for the next one. Otherwise, and
-   * when left out, it is dropped and counted as such, because the store may hold it already.
-   */
-  readonly wroteNothing?: (error: unknown) => boolean
+  /** An id that no flush of any node had or will have. */
+  readonly newFlushId: () => string
 }
 
 type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] }
 type Entries = Map<string, Entry[]>
 
 const MAX_USER_AGENT_LENGTH = 128
+/** Times that a flush is tried: at one a second, what waits for a store that is away for an hour is not lost. */
+const MAX_TRIES = 3600
 
 /**
  * Counts uses in memory and writes the sums at intervals, in one batch. Recording never blocks and never throws.
  * Only a proven credential is counted: ids are public, and guessing at one must leave no trace on it.
- * Nothing is counted twice: what a flush of unknown outcome held is given up. What a crash can lose is what was
- * recorded since the last flush.
+ * Nothing is counted twice: a flush of unknown outcome is repeated as it was, under its id, which the store knows if
+ * it has counted it. What a crash can lose is what was recorded since the last flush.
  */
 export class UsageRecorder {
   readonly #options: UsageOptions
@@ -43,9 +42,11 @@ export class UsageRecorder {
   /** By credential: a handful of entries each, one per version and code. */
   #pending: Entries = new Map()
   #pendingCount = 0
-  /** What the flush under way has taken: neither waiting nor written. */
+  /** What the flush under way, or to be repeated, has taken: neither waiting nor known to be written. */
   #inFlight: Entries = new Map()
   #inFlightCount = 0
+  #flushId = ''
+  #tries = 0
   #flushing: Promise<boolean> | null = null
   #dropped = 0
 
@@ -74,8 +75,8 @@ export class UsageRecorder {
   }
 
   /**
-   * What is not written yet of a credential. Read the store first and add this: a flush that ends in between is
-   * then missing from the answer for a moment, which is better than being counted twice.
+   * What is not known to be written of a credential. Read the store first and add this: a flush that ends in between
+   * is then missing from the answer for a moment. One whose outcome is unknown may be in both until it is repeated.
    */
   peek(credentialId: string): UsageDelta[] {
     const merged: Entries = new Map()
@@ -96,8 +97,8 @@ export class UsageRecorder {
    */
   async flush(): Promise<boolean> {
     while (this.#flushing !== null) await this.#flushing
-    if (this.#pendingCount === 0) return true
-    this.#flushing = this.#flushPending()
+    if (this.#pendingCount + this.#inFlightCount === 0) return true
+    this.#flushing = this.#flushAll()
     try {
       return await this.#flushing
     } finally {
@@ -111,34 +112,38 @@ export class UsageRecorder {
     return this.flush()
   }
 
-  /** Never rejects. */
-  async #flushPending(): Promise<boolean> {
+  /** What is to be repeated first, then what waits. Never rejects. */
+  async #flushAll(): Promise<boolean> {
+    if (this.#inFlightCount > 0 && !(await this.#flushTaken())) return false
+    if (this.#pendingCount === 0) return true
     this.#inFlight = this.#pending
     this.#inFlightCount = this.#pendingCount
     this.#pending = new Map()
     this.#pendingCount = 0
+    this.#flushId = this.#options.newFlushId()
+    return this.#flushTaken()
+  }
+
+  async #flushTaken(): Promise<boolean> {
+    this.#tries += 1
     try {
-      await this.#options.store.flush([...this.#inFlight.values()].flat())
+      await this.#options.store.flush([...this.#inFlight.values()].flat(), this.#flushId)
+      this.#forgetTaken()
       return true
     } catch (error) {
-      if (this.#options.wroteNothing?.(error) === true) this.#takeBack()
-      else this.#dropped += countOf(this.#inFlight)
+      if (this.#tries >= MAX_TRIES) {
+        this.#dropped += countOf(this.#inFlight)
+        this.#forgetTaken()
+      }
       this.#options.onFlushFailed(error)
       return false
-    } finally {
-      this.#inFlight = new Map()
-      this.#inFlightCount = 0
     }
   }
 
-  /** Puts a batch that was refused before what was recorded meanwhile. */
-  #takeBack(): void {
-    const newer = this.#pending
-    this.#pending = this.#inFlight
-    this.#pendingCount = this.#inFlightCount
-    for (const entries of newer.values()) {
-      for (const entry of entries) if (mergeInto(this.#pending, entry)) this.#pendingCount++
-    }
+  #forgetTaken(): void {
+    this.#inFlight = new Map()
+    this.#inFlightCount = 0
+    this.#tries = 0
   }
 
   /** The entry to count on, made if there is room for it; null: there is none. */

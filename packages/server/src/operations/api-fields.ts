@@ -33,6 +33,7 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   credentialHeader: null,
   limits: [],
   outageGraceSeconds: 0,
+  exactLimits: false,
   metadata: {},
 }
 

@@ -36,6 +36,9 @@ export interface StateChange {
   readonly propagation: Propagation
 }
 
+/** Timers count whole milliseconds, and may be early by one. */
+const TIMER_SLACK_MS = 2
+
 type Changing = Pick<Context, 'store' | 'follower' | 'members' | 'clock' | 'config'>
 
 /** What can be done to a credential's state. */
@@ -116,7 +119,7 @@ async function carryOut(
   if (!written.ok) return written
   // Once a lease has passed, whoever has not said so acts on nothing older either.
   const boundMs = context.config.leaseMs
-  const { nodes, confirmed } = await context.members.reached(written.value.position, boundMs)
+  const { nodes, confirmed } = await context.members.reached(written.value.position, boundMs + TIMER_SLACK_MS)
   const afterMs = Math.round((performance.now() - startedMs) * 10) / 10
   return done({ record, propagation: { nodes, confirmed, afterMs, boundMs } }, written.position)
 }

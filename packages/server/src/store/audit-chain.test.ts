@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { auditHash, canonicalJson, FIRST_AUDIT_HASH, verifyAuditChain } from './audit-chain.ts'
+import {
+  aroundPosition,
+  auditHash,
+  canonicalJson,
+  FIRST_AUDIT_HASH,
+  verifyAuditChain,
+} from './audit-chain.ts'
 import { type AuditRow, StoreFault } from './port.ts'
 import { anAudit } from './testing/contract-records.ts'
 
@@ -57,4 +63,11 @@ test('text that a database would give back otherwise is refused before it breaks
     const entry = { ...anAudit({ requestId }), position: 1, workspaceId: 'ws_1' }
     assert.throws(() => auditHash(FIRST_AUDIT_HASH, entry), StoreFault)
   }
+})
+
+test('what stands around the position is the canonical JSON of the whole entry', () => {
+  const entry = { ...chain(1)[0]!, detail: { position: 7, z: '"position":1', a: ['\0\ud800'] } }
+  const { hash: _, ...whole } = entry
+  const { head, tail } = aroundPosition(entry)
+  assert.equal(`${head}${entry.position}${tail}`, canonicalJson(whole))
 })

@@ -15,17 +15,29 @@ export const FIRST_AUDIT_HASH = '0'.repeat(64)
  * @throws StoreFault for text that would come back from a database otherwise than it went in: the chain would break
  */
 export function auditHash(previousHash: string, entry: Omit<AuditRow, 'hash'>): string {
-  const { position, workspaceId, atMs, action, targetTable, targetId } = entry
+  const { head, tail } = aroundPosition(entry)
+  return createHash('sha256').update(`${previousHash}\n${head}${entry.position}${tail}`).digest('hex')
+}
+
+/**
+ * The entry's canonical JSON before and after the digits of its position, for a database that learns the position
+ * last of all and computes the hash itself.
+ * @throws StoreFault as auditHash() does
+ */
+export function aroundPosition(entry: Omit<AuditRow, 'hash' | 'position'>): {
+  readonly head: string
+  readonly tail: string
+} {
+  const { workspaceId, atMs, action, targetTable, targetId } = entry
   const { actorCredentialId, actorPrincipalId, requestId, ip, detail } = entry
-  const what = { position, workspaceId, atMs, action, targetTable, targetId }
-  const who = { actorCredentialId, actorPrincipalId, requestId, ip, detail }
-  for (const text of Object.values({ ...what, ...who })) {
+  const before = { action, actorCredentialId, actorPrincipalId, atMs, detail, ip }
+  const after = { requestId, targetId, targetTable, workspaceId }
+  for (const text of Object.values({ ...before, ...after })) {
     if (typeof text !== 'string' || (text.isWellFormed() && !text.includes('\0'))) continue
     throw new StoreFault('A member of the audit entry is not well-formed text')
   }
-  return createHash('sha256')
-    .update(`${previousHash}\n${canonicalJson({ ...what, ...who })}`)
-    .digest('hex')
+  const head = `${canonicalJson(before).slice(0, -1)},"position":`
+  return { head, tail: `,${canonicalJson(after).slice(1)}` }
 }
 
 export type ChainCheck =

@@ -1,23 +1,29 @@
 import type { TableName } from '@credence/core'
 import type { ListFilters, ListQuery } from './port.ts'
-import type { SqlValue } from './tables.ts'
+import type { Dialect, SqlValue } from './tables.ts'
 
-/** How each filter reads in SQL, and on which tables. `t` is the table, `?` the value. */
+/** A condition on the table `t`, of a value that stands at a placeholder. */
+type Condition = (placeholder: string) => string
+
+/** How each filter reads in SQL, and on which tables. */
 const FILTERS: {
-  readonly [F in keyof Required<ListFilters>]: { readonly on: readonly TableName[]; readonly sql: string }
+  readonly [F in keyof Required<ListFilters>]: { readonly on: readonly TableName[]; readonly sql: Condition }
 } = {
-  principalId: { on: ['credential'], sql: 't.principal_id = ?' },
-  apiId: { on: ['credential', 'role'], sql: 't.api_id = ?' },
-  kind: { on: ['credential'], sql: 't.kind = ?' },
-  state: { on: ['credential'], sql: 't.state = ?' },
+  principalId: { on: ['credential'], sql: (p) => `t.principal_id = ${p}` },
+  apiId: { on: ['credential', 'role'], sql: (p) => `t.api_id = ${p}` },
+  kind: { on: ['credential'], sql: (p) => `t.kind = ${p}` },
+  state: { on: ['credential'], sql: (p) => `t.state = ${p}` },
   tag: { on: ['credential'], sql: listed('credential_tags', 'tag') },
-  name: { on: ['workspace', 'api', 'role', 'principal', 'credential'], sql: 't.name = ?' },
-  externalId: { on: ['principal'], sql: 't.external_id = ?' },
-  type: { on: ['principal'], sql: 't.type = ?' },
-  expiresBeforeMs: { on: ['credential'], sql: 't.expires_at_ms < ?' },
-  expiresAfterMs: { on: ['credential'], sql: '(t.expires_at_ms IS NULL OR t.expires_at_ms > ?)' },
-  notBeforeAfterMs: { on: ['credential'], sql: 't.not_before_ms > ?' },
-  notBeforeUntilMs: { on: ['credential'], sql: '(t.not_before_ms IS NULL OR t.not_before_ms <= ?)' },
+  name: { on: ['workspace', 'api', 'role', 'principal', 'credential'], sql: (p) => `t.name = ${p}` },
+  externalId: { on: ['principal'], sql: (p) => `t.external_id = ${p}` },
+  type: { on: ['principal'], sql: (p) => `t.type = ${p}` },
+  expiresBeforeMs: { on: ['credential'], sql: (p) => `t.expires_at_ms < ${p}` },
+  expiresAfterMs: { on: ['credential'], sql: (p) => `(t.expires_at_ms IS NULL OR t.expires_at_ms > ${p})` },
+  notBeforeAfterMs: { on: ['credential'], sql: (p) => `t.not_before_ms > ${p}` },
+  notBeforeUntilMs: {
+    on: ['credential'],
+    sql: (p) => `(t.not_before_ms IS NULL OR t.not_before_ms <= ${p})`,
+  },
 }
 
 /** Filters by a list of the record: where there is one, the page is read in order off that list's index. */
@@ -26,8 +32,8 @@ const LISTS = [
   { filter: 'apiId', table: 'credential_grants', column: 'api_id' },
 ] as const
 
-function listed(table: string, column: string): string {
-  return `EXISTS (SELECT 1 FROM ${table} l WHERE l.credential_id = t.id AND l.${column} = ?)`
+function listed(table: string, column: string): Condition {
+  return (p) => `EXISTS (SELECT 1 FROM ${table} l WHERE l.credential_id = t.id AND l.${column} = ${p})`
 }
 
 /** The filters that are given. @throws Error for one that the table has no column for */
@@ -47,36 +53,35 @@ export interface ListStatement {
 }
 
 /** One page and one row more, which tells whether there is a next page. */
-export function listStatement(table: TableName, select: string, query: ListQuery): ListStatement {
+export function listStatement(
+  table: TableName,
+  select: string,
+  query: ListQuery,
+  dialect: Dialect,
+): ListStatement {
   const given = givenFilters(table, query.filters)
   const list =
     table === 'credential' ? LISTS.find(({ filter }) => query.filters[filter] !== undefined) : undefined
   const order = list === undefined ? { from: 't', id: 'id' } : { from: 's', id: 'credential_id' }
-  const conditions: string[] = []
   const values: SqlValue[] = []
-  const must = (sql: string, ...parameters: SqlValue[]) => {
-    conditions.push(sql)
-    values.push(...parameters)
-  }
-  if (query.workspaceId !== null) must(`${order.from}.workspace_id = ?`, query.workspaceId)
+  const value = (given: SqlValue) => dialect.placeholder(values.push(given))
+  const conditions: string[] = []
+  if (query.workspaceId !== null) conditions.push(`${order.from}.workspace_id = ${value(query.workspaceId)}`)
   if (query.cursor !== null) {
     const { createdAtMs, id } = query.cursor
-    must(`(${order.from}.created_at_ms, ${order.from}.${order.id}) < (?, ?)`, createdAtMs, id)
+    const place = `${order.from}.created_at_ms, ${order.from}.${order.id}`
+    conditions.push(`(${place}) < (${value(createdAtMs)}, ${value(id)})`)
   }
-  for (const [name, value] of given) {
-    if (name === list?.filter) must(`s.${list.column} = ?`, value)
-    else if (name === 'apiId' && table === 'credential') must(listed('credential_grants', 'api_id'), value)
-    else must(FILTERS[name].sql, value)
+  for (const [name, wanted] of given) {
+    if (name === list?.filter) conditions.push(`s.${list.column} = ${value(wanted)}`)
+    else if (name === 'apiId' && table === 'credential')
+      conditions.push(listed('credential_grants', 'api_id')(value(wanted)))
+    else conditions.push(FILTERS[name].sql(value(wanted)))
   }
-  // CROSS JOIN is SQLite's way to say: in this order. The list's index leads, the records follow by id.
-  const source =
-    list === undefined
-      ? select
-      : select.replace(
-          /FROM credential t$/,
-          `FROM ${list.table} s CROSS JOIN credential t ON t.id = s.credential_id`,
-        )
+  // The list's index leads, the records follow by id.
+  const join = list && `FROM ${list.table} s ${dialect.leadingJoin} credential t ON t.id = s.credential_id`
+  const source = join === undefined ? select : select.replace(/FROM credential t$/, join)
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
-  const by = `ORDER BY ${order.from}.created_at_ms DESC, ${order.from}.${order.id} DESC LIMIT ?`
-  return { sql: `${source}${where} ${by}`, values: [...values, query.limit + 1] }
+  const by = `ORDER BY ${order.from}.created_at_ms DESC, ${order.from}.${order.id} DESC`
+  return { sql: `${source}${where} ${by} LIMIT ${value(query.limit + 1)}`, values }
 }

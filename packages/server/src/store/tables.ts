@@ -57,6 +57,7 @@ export const TABLES = {
       credentialHeader: 'text',
       limits: 'json',
       outageGraceSeconds: 'integer',
+      exactLimits: 'boolean',
       metadata: 'json',
       builtIn: 'boolean',
     },
@@ -124,6 +125,8 @@ export interface Dialect {
   readonly jsonRows: (columns: readonly string[], from: string, orderBy: string) => string
   /** A condition: the column's value is none of a JSON list's, which is the parameter. */
   readonly notInJson: (column: string, placeholder: string) => string
+  /** The join that says: the table on its left leads. PostgreSQL finds that by itself. */
+  readonly leadingJoin: string
 }
 
 export const SQLITE: Dialect = {
@@ -131,6 +134,16 @@ export const SQLITE: Dialect = {
   jsonRows: (columns, from, orderBy) =>
     `(SELECT json_group_array(json_array(${columns.join(', ')}) ORDER BY ${orderBy}) FROM ${from})`,
   notInJson: (column, placeholder) => `${column} NOT IN (SELECT value FROM json_each(${placeholder}))`,
+  leadingJoin: 'CROSS JOIN',
+}
+
+export const POSTGRES: Dialect = {
+  placeholder: (n) => `$${n}`,
+  jsonRows: (columns, from, orderBy) =>
+    `(SELECT coalesce(json_agg(json_build_array(${columns.join(', ')}) ORDER BY ${orderBy})::text, '[]') FROM ${from})`,
+  notInJson: (column, placeholder) =>
+    `${column}::text NOT IN (SELECT json_array_elements_text(${placeholder}::json))`,
+  leadingJoin: 'JOIN',
 }
 
 export type SqlValue = string | number | null
@@ -273,7 +286,11 @@ function fromSql(type: ColumnType, value: unknown): unknown {
   return type === 'boolean' ? value === 1 : value
 }
 
+/** A value for each table. */
+export function forEachTable<V>(make: (table: TableName) => V): Readonly<Record<TableName, V>> {
+  const made = (Object.keys(TABLES) as TableName[]).map((table) => [table, make(table)])
+  return Object.fromEntries(made) as Record<TableName, V>
+}
+
 /** SQLite's statements, by table. */
-export const STATEMENTS = Object.fromEntries(
-  (Object.keys(TABLES) as TableName[]).map((table) => [table, statementsFor(table, SQLITE)]),
-) as Record<TableName, TableStatements>
+export const STATEMENTS = forEachTable((table) => statementsFor(table, SQLITE))

@@ -1,22 +1,33 @@
+import { StoreFault } from './port.ts'
 import {
   COUNTER_LIFE_MS,
   type CounterEntry,
+  FLUSH_LIFE_MS,
   type UsageDelta,
   type UsageRow,
   type UsageStore,
 } from './usage-port.ts'
+import { keepable } from './usage-rows.ts'
 
 /** A usage store for tests, with the semantics of the other and nothing kept. */
 export function openMemoryUsageStore(clock: () => number): UsageStore {
   const usage = new Map<string, Map<string, UsageRow>>()
+  const flushes = new Map<string, number>()
   const counters = new Map<string, { readonly entry: CounterEntry; readonly savedAtMs: number }>()
   return {
-    async flush(batch) {
+    async flush(batch, id) {
+      for (const [old, atMs] of flushes) if (atMs < clock() - FLUSH_LIFE_MS) flushes.delete(old)
+      if (flushes.has(id)) return
+      if (batch.some(({ credentialId }) => typeof credentialId !== 'string'))
+        throw new StoreFault('A row of the batch cannot be kept')
+      flushes.set(id, clock())
       for (const delta of batch) {
         const rows = usage.get(delta.credentialId) ?? new Map<string, UsageRow>()
         usage.set(delta.credentialId, rows)
         const key = `${delta.version}/${delta.code}`
-        rows.set(key, added(rows.get(key), delta))
+        const { lastUserAgent } = delta
+        const kept = { ...delta, lastUserAgent: lastUserAgent === null ? null : keepable(lastUserAgent) }
+        rows.set(key, added(rows.get(key), kept))
       }
     },
     async usageOf(credentialIds) {
@@ -34,7 +45,8 @@ export function openMemoryUsageStore(clock: () => number): UsageStore {
   }
 }
 
-function added(row: UsageRow | undefined, delta: UsageDelta): UsageRow {
+/** What has been counted, with a delta of the same version and verdict. */
+export function added(row: UsageRow | undefined, delta: UsageDelta): UsageRow {
   const { version, code, count, firstAtMs, lastAtMs, lastIp, lastUserAgent } = delta
   if (row === undefined) return { version, code, count, firstAtMs, lastAtMs, lastIp, lastUserAgent }
   const last = lastAtMs >= row.lastAtMs ? { lastAtMs, lastIp, lastUserAgent } : {}

@@ -1,15 +1,15 @@
 import type { VerdictCode } from '@credence/core'
 
 /**
- * What is known of the use of credentials: counted in memory, flushed in batches, kept in a file of its own so
- * that it never waits for, or holds up, what must be durable.
+ * What is known of the use of credentials: counted in memory, flushed in batches, kept in a file (SQLite) or on a
+ * connection (PostgreSQL) of its own, so that it never waits for, or holds up, what must be durable.
  */
 export interface UsageStore {
   /**
-   * Adds a batch, the whole of it or nothing. A flush that was rejected may have been counted (the thread may have
-   * died after its commit), so it must be dropped and not repeated: a use is never counted twice.
+   * Adds a batch, the whole of it or nothing, and once: a flush that was rejected may have been counted all the
+   * same, and is repeated with the same batch and id until one is not. Ids are remembered for FLUSH_LIFE_MS.
    */
-  flush(batch: readonly UsageDelta[]): Promise<void>
+  flush(batch: readonly UsageDelta[], id: string): Promise<void>
   /** What was counted so far, by credential; one without any use is absent. Sees every acknowledged flush. */
   usageOf(credentialIds: readonly string[]): Promise<ReadonlyMap<string, UsageRow[]>>
   /** Keeps the limiter's quota counters over a restart; a counter replaces the one of the same key. */
@@ -23,6 +23,9 @@ export type CounterEntry = readonly [key: string, a: number, b: number]
 
 /** Longer than the longest quota period, a month: an older counter counts for nothing any more. */
 export const COUNTER_LIFE_MS = 62 * 24 * 60 * 60 * 1000
+
+/** Longer than anybody goes on repeating a flush. */
+export const FLUSH_LIFE_MS = 7 * 24 * 60 * 60 * 1000
 
 interface UsageFacts {
   readonly version: number

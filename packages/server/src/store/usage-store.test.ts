@@ -1,110 +1,12 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { test } from 'node:test'
 import { temporaryFolder } from './testing/sqlite-fixture.ts'
+import { A_DELTA, type OpenedUsageStore, usageContract } from './testing/usage-contract.ts'
 import { openMemoryUsageStore } from './usage-memory.ts'
-import { COUNTER_LIFE_MS, type UsageDelta, type UsageStore } from './usage-port.ts'
 import { openUsageStore } from './usage-store.ts'
 
-const FIRST: UsageDelta = {
-  workspaceId: 'ws_1',
-  credentialId: 'crd1',
-  version: 1,
-  code: 'VALID',
-  count: 3,
-  firstAtMs: 2_000,
-  lastAtMs: 5_000,
-  lastIp: '10.0.0.1',
-  lastUserAgent: 'curl/8.5',
-}
-
-interface Opened {
-  readonly store: UsageStore
-  setClock(ms: number): void
-}
-
-function usageContract(name: string, open: () => Promise<Opened>): void {
-  const checked = (title: string, run: (opened: Opened) => Promise<void>) =>
-    test(title, async () => {
-      const opened = await open()
-      try {
-        await run(opened)
-      } finally {
-        await opened.store.close()
-      }
-    })
-
-  describe(`usage store: ${name}`, () => {
-    checked('counts add up by credential, version and verdict', async ({ store }) => {
-      const second: UsageDelta = { ...FIRST, version: 2, count: 1 }
-      const refused: UsageDelta = {
-        ...FIRST,
-        code: 'RATE_LIMITED',
-        count: 7,
-        lastIp: null,
-        lastUserAgent: null,
-      }
-      await store.flush([FIRST, second, refused, { ...FIRST, credentialId: 'crd2' }])
-      await store.flush([FIRST])
-      const usage = await store.usageOf(['crd1', 'crd2', 'crd3'])
-      assert.deepEqual([...usage.keys()].toSorted(), ['crd1', 'crd2'])
-      const { workspaceId: _, credentialId: __, ...row } = FIRST
-      assert.deepEqual(usage.get('crd1'), [
-        { ...row, code: 'RATE_LIMITED', count: 7, lastIp: null, lastUserAgent: null },
-        { ...row, count: 6 },
-        { ...row, version: 2, count: 1 },
-      ])
-    })
-
-    checked(
-      'first and last are kept, and where the last came from, in whatever order they arrive',
-      async ({ store }) => {
-        await store.flush([FIRST])
-        await store.flush([{ ...FIRST, firstAtMs: 1_000, lastAtMs: 4_000, lastIp: '10.0.0.2' }])
-        const [early] = (await store.usageOf(['crd1'])).get('crd1')!
-        assert.deepEqual([early?.firstAtMs, early?.lastAtMs, early?.lastIp], [1_000, 5_000, '10.0.0.1'])
-        await store.flush([{ ...FIRST, firstAtMs: 6_000, lastAtMs: 6_000, lastIp: null, lastUserAgent: 'b' }])
-        const [late] = (await store.usageOf(['crd1'])).get('crd1')!
-        const last = [late?.count, late?.firstAtMs, late?.lastAtMs, late?.lastIp, late?.lastUserAgent]
-        assert.deepEqual(last, [9, 1_000, 6_000, null, 'b'])
-      },
-    )
-
-    checked('flushes made at once lose nothing', async ({ store }) => {
-      await Promise.all(Array.from({ length: 50 }, () => store.flush([FIRST, FIRST])))
-      assert.equal((await store.usageOf(['crd1'])).get('crd1')?.[0]?.count, 300)
-    })
-
-    checked('nothing to do is nothing done', async ({ store }) => {
-      await store.flush([])
-      await store.saveCounters([])
-      assert.equal((await store.usageOf([])).size, 0)
-      assert.deepEqual(await store.loadCounters(), [])
-    })
-
-    checked(
-      'counters come back as they were last saved, until they are too old to count',
-      async ({ store, setClock }) => {
-        await store.saveCounters([
-          ['credential:a:quota:x', 1, 2.5],
-          ['b', 3, 1.7e12],
-        ])
-        await store.saveCounters([['credential:a:quota:x', 9, 0]])
-        assert.deepEqual((await store.loadCounters()).toSorted(), [
-          ['b', 3, 1.7e12],
-          ['credential:a:quota:x', 9, 0],
-        ])
-        setClock(1_000 + COUNTER_LIFE_MS)
-        await store.saveCounters([['c', 0, 0]])
-        assert.equal((await store.loadCounters()).length, 3)
-        setClock(1_001 + COUNTER_LIFE_MS)
-        assert.deepEqual(await store.loadCounters(), [['c', 0, 0]])
-      },
-    )
-  })
-}
-
-async function openAt(folder: string): Promise<Opened> {
+async function openAt(folder: string): Promise<OpenedUsageStore> {
   let nowMs = 1_000
   const store = await openUsageStore({ path: join(folder, 'usage.db'), migrate: 'auto', clock: () => nowMs })
   const setClock = (ms: number) => {
@@ -125,26 +27,12 @@ usageContract('memory', async () => {
 test('what was flushed is there after the file is opened again', async () => {
   const folder = await temporaryFolder()
   const before = await openAt(folder)
-  await before.store.flush([FIRST])
+  await before.store.flush([A_DELTA], 'one')
   await before.store.saveCounters([['k', 1, 2]])
   await before.store.close()
   const after = await openAt(folder)
+  await after.store.flush([A_DELTA], 'one')
   assert.equal((await after.store.usageOf(['crd1'])).get('crd1')?.[0]?.count, 3)
   assert.deepEqual(await after.store.loadCounters(), [['k', 1, 2]])
   await after.store.close()
-})
-
-test('a batch of which one row cannot be kept is not counted at all', async (t) => {
-  const { store } = await openAt(await temporaryFolder())
-  t.after(() => store.close())
-  const impossible = { ...FIRST, credentialId: null } as unknown as UsageDelta
-  await assert.rejects(store.flush([FIRST, impossible]), /NOT NULL/)
-  assert.equal((await store.usageOf(['crd1'])).size, 0)
-})
-
-test('a user agent that text cannot hold is kept as far as it can', async (t) => {
-  const { store } = await openAt(await temporaryFolder())
-  t.after(() => store.close())
-  await store.flush([{ ...FIRST, lastUserAgent: 'a\0b\ud800' }])
-  assert.equal((await store.usageOf(['crd1'])).get('crd1')?.[0]?.lastUserAgent, 'a\uFFFDb\uFFFD')
 })

@@ -43,8 +43,8 @@ class SqliteUsageStore implements UsageStore {
     })
   }
 
-  async flush(batch: readonly UsageDelta[]): Promise<void> {
-    if (batch.length > 0) await this.#ask({ type: 'flush', batch })
+  async flush(batch: readonly UsageDelta[], id: string): Promise<void> {
+    if (batch.length > 0) await this.#ask({ type: 'flush', batch, id, nowMs: this.#clock() })
   }
 
   async usageOf(credentialIds: readonly string[]): Promise<ReadonlyMap<string, UsageRow[]>> {

@@ -1,12 +1,17 @@
 /** The thread that keeps usage: the only place where usage.db is written and read. */
 import { workerData } from 'node:worker_threads'
-import type { VerdictCode } from '@credence/core'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { outcomeOf, serveThread } from './thread-service.ts'
-import type { CounterEntry, UsageDelta, UsageRow } from './usage-port.ts'
+import { type CounterEntry, FLUSH_LIFE_MS, type UsageDelta, type UsageRow } from './usage-port.ts'
+import { keepable, usageByCredential } from './usage-rows.ts'
 
 export type UsageRequest =
-  | { readonly type: 'flush'; readonly batch: readonly UsageDelta[] }
+  | {
+      readonly type: 'flush'
+      readonly batch: readonly UsageDelta[]
+      readonly id: string
+      readonly nowMs: number
+    }
   | { readonly type: 'usageOf'; readonly credentialIds: readonly string[] }
   | { readonly type: 'saveCounters'; readonly entries: readonly CounterEntry[]; readonly nowMs: number }
   | { readonly type: 'loadCounters'; readonly sinceMs: number }
@@ -20,7 +25,9 @@ serveThread(
 function carryOut(request: UsageRequest): unknown {
   switch (request.type) {
     case 'flush':
-      return together(() => request.batch.forEach(add))
+      return together(() => {
+        if (isNew(request.id, request.nowMs)) request.batch.forEach(add)
+      })
     case 'usageOf':
       return usageOf(request.credentialIds)
     case 'saveCounters':
@@ -42,6 +49,12 @@ function together(write: () => void): void {
     if (connection.db.isTransaction) connection.run('ROLLBACK')
     throw error
   }
+}
+
+/** Whether this flush was not counted yet; from now on it was. */
+function isNew(id: string, nowMs: number): boolean {
+  connection.run('DELETE FROM flushes WHERE at_ms < ?', nowMs - FLUSH_LIFE_MS)
+  return connection.run('INSERT OR IGNORE INTO flushes (id, at_ms) VALUES (?, ?)', id, nowMs) === 1
 }
 
 function add(delta: UsageDelta): void {
@@ -68,23 +81,7 @@ function usageOf(credentialIds: readonly string[]): Map<string, UsageRow[]> {
     ORDER BY credential_id, version, code`,
     JSON.stringify(credentialIds),
   )
-  const byCredential = new Map<string, UsageRow[]>()
-  for (const [id, usage] of rows.map(toUsageRow))
-    byCredential.set(id, [...(byCredential.get(id) ?? []), usage])
-  return byCredential
-}
-
-function toUsageRow(row: Record<string, unknown>): readonly [string, UsageRow] {
-  const usage = {
-    version: Number(row.version),
-    code: row.code as VerdictCode,
-    count: Number(row.count),
-    firstAtMs: Number(row.first_at_ms),
-    lastAtMs: Number(row.last_at_ms),
-    lastIp: row.last_ip as string | null,
-    lastUserAgent: row.last_user_agent as string | null,
-  }
-  return [String(row.credential_id), usage]
+  return usageByCredential(rows)
 }
 
 function saveCounter(key: string, a: number, b: number, nowMs: number): void {
@@ -93,9 +90,4 @@ function saveCounter(key: string, a: number, b: number, nowMs: number): void {
     SET a = excluded.a, b = excluded.b, saved_at_ms = excluded.saved_at_ms`,
     ...[key, a, b, nowMs],
   )
-}
-
-/** A user agent is whatever a caller sends: what text cannot hold is replaced. */
-function keepable(userAgent: string): string {
-  return userAgent.toWellFormed().replaceAll('\0', '\uFFFD')
 }

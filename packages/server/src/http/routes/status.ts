@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { isOfNode } from '../../members.ts'
+import type { WorkersSeen } from '../../observe/node-view.ts'
 import { done } from '../../operations/operation.ts'
+import type { SignOfLife } from '../../store/port.ts'
 import { VERSION } from '../../version.ts'
 import type { App } from '../app.ts'
 import { authenticate } from '../authenticate.ts'
@@ -14,14 +15,13 @@ import { timestampToJson } from '../timestamp.ts'
 export function registerStatus(app: App, context: Context): void {
   const onRequest = authenticate(context, 'status:read')
   app.get('/v1/status', { onRequest, schema: SHOW }, async (request, reply) => {
-    const schema = await context.store.schema()
-    return respond(request, reply, done(schema), ({ version }) => ({
-      body: statusOf(context, request.actor.workspaceId, version),
-    }))
+    const [{ version }, workers] = await Promise.all([context.store.schema(), context.node.workers()])
+    const body = statusOf(context, request.actor.workspaceId, version, workers)
+    return respond(request, reply, done(body), () => ({ body }))
   })
 }
 
-function statusOf(context: Context, workspaceId: string, schemaVersion: number) {
+function statusOf(context: Context, workspaceId: string, schemaVersion: number, workers: WorkersSeen) {
   const { follower, members, usage, config, clock, startedAtMs, listeners, store } = context
   const lagMs = follower.lagMs()
   const { pending, dropped } = usage.stats
@@ -29,7 +29,9 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number) 
   return {
     version: VERSION,
     node: members.own.node,
-    workers: members.list.filter(({ memberId }) => isOfNode(memberId, members.own.memberId)).length,
+    worker: workerNumber(context.worker),
+    workers: workers.count,
+    workers_answering: workers.answering,
     ready: context.readiness.ready,
     store: { name: store.name, schema: schemaVersion },
     feed: {
@@ -38,13 +40,14 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number) 
       bound_ms: config.leaseMs,
     },
     usage: { queued: pending, dropped },
+    limits: limitsOf(context),
     uptime_seconds: Math.max(0, Math.floor((clock() - startedAtMs) / 1000)),
     listeners: listeners.map(({ name, host, port }) => ({ name, host, port })),
     counts: { apis: apis.length },
     nodes: members.nodes,
-    processes: members.list.map((sign) => ({
+    processes: members.list.toSorted(byNode).map((sign) => ({
       node: sign.node,
-      worker: sign.worker === 0 ? null : sign.worker,
+      worker: workerNumber(sign.worker),
       version: sign.version,
       started_at: timestampToJson(sign.startedAtMs),
       position: sign.position,
@@ -52,6 +55,21 @@ function statusOf(context: Context, workspaceId: string, schemaVersion: number) 
       leader: sign.isLeader,
     })),
   }
+}
+
+/** Null: the node is one process. */
+function workerNumber(worker: number): number | null {
+  return worker === 0 ? null : worker
+}
+
+function limitsOf({ limits }: Context) {
+  const { countedBy, isDegraded, decidedAlone } = limits.state()
+  return { counted_by: countedBy, degraded: isDegraded, decided_alone: decidedAlone }
+}
+
+function byNode(a: SignOfLife, b: SignOfLife): number {
+  if (a.node !== b.node) return a.node < b.node ? -1 : 1
+  return a.worker - b.worker
 }
 
 const SHOW = routeSchema({
@@ -66,7 +84,13 @@ const SHOW = routeSchema({
     body: Strict({
       version: Type.String(),
       node: Type.String(),
-      workers: Type.Integer(),
+      worker: Nullable(
+        Type.Integer({
+          description: 'Which worker of this node answers here. Null: the node is one process.',
+        }),
+      ),
+      workers: Type.Integer({ description: 'How many processes of this node answer requests.' }),
+      workers_answering: Type.Integer({ description: 'How many of them answered when this was asked.' }),
       ready: Type.Boolean(),
       store: Strict({ name: Type.String(), schema: Type.Integer() }),
       feed: Strict({
@@ -77,6 +101,13 @@ const SHOW = routeSchema({
       usage: Strict({
         queued: Type.Integer({ description: 'Entries that wait for the next flush.' }),
         dropped: Type.Integer({ description: 'Uses that were not counted since the start.' }),
+      }),
+      limits: Strict({
+        counted_by: OneOf(['process', 'primary', 'valkey']),
+        degraded: Type.Boolean({
+          description: 'Whoever counts for all is lost: this process counts its share alone.',
+        }),
+        decided_alone: Type.Integer({ description: 'Requests that were decided so since the start.' }),
       }),
       uptime_seconds: Type.Integer(),
       listeners: Type.Array(

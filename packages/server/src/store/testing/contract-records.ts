@@ -48,6 +48,7 @@ export function anApi(id: string, over: Partial<ApiRecord> = {}): ApiRecord {
     credentialHeader: null,
     limits: [],
     outageGraceSeconds: 0,
+    exactLimits: false,
     metadata: {},
     builtIn: false,
     ...over,
@@ -226,6 +227,7 @@ const api = shape({
   credentialHeader: orNull(text),
   limits,
   outageGraceSeconds: count,
+  exactLimits: fc.boolean(),
   metadata,
   builtIn: fc.boolean(),
 })

@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** What becomes of what is sent. `swallow`: nothing arrives, and nothing says so. `mute`: only answers are lost. */
+export type ProxyMode = 'pass' | 'swallow' | 'mute'
+
+/** A link between a client and a server of a test, which the test can spoil. */
+export interface TcpProxy {
+  readonly port: number
+  /** From now on, for connections that there are and new ones. */
+  readonly set: (mode: ProxyMode) => void
+  /** Holds everything back for so long, in both directions. */
+  readonly delay: (ms: number) => void
+  /** Resets every connection. */
+  readonly cut: () => void
+  /** Connections through it that were not closed. */
+  readonly count: () => number
+  /** Bytes that clients have sent so far. */
+  readonly sent: () => number
+  readonly close: () => Promise<void>
+}
+
+export async function openTcpProxy(targetPort: number): Promise<TcpProxy> {
+  let mode: ProxyMode = 'pass'
+  let delayMs = 0
+  let sentBytes = 0
+  const sockets = new Set<Socket>()
+  const tracked = (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('close', () => sockets.delete(socket))
+    return socket
+  }
+  const forward = (from: Socket, to: Socket, isAnswer: boolean) => {
+    from.on('data', (chunk) => {
+      if (!isAnswer) sentBytes += chunk.length
+      if (mode === 'swallow' || (mode === 'mute' && isAnswer)) return
+      if (delayMs === 0) to.write(chunk)
+      else setTimeout(() => to.write(chunk), delayMs)
+    })
+    // A link that swallows packets swallows that the other end is gone, too.
+    from.once('close', () => {
+      if (mode === 'pass') to.destroy()
+    })
+  }
+  const server = createServer((client) => {
+    const upstream = tracked(connect(targetPort, '127.0.0.1'))
+    forward(tracked(client), upstream, false)
+    forward(upstream, client, true)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = () => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    set: (next) => {
+      mode = next
+    },
+    delay: (ms) => {
+      delayMs = ms
+    },
+    cut,
+    count: () => sockets.size / 2,
+    sent: () => sentBytes,
+    close: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      cut()
+      await closed
+    },
+  }
+}
