@@ -208,6 +208,19 @@ describe('the follower', () => {
     )
   })
 
+  it('asks whether others know of it before it reads the feed, so that no change falls in between', async () => {
+    const { follower, feed, known } = setUp(1000)
+    known.untilMs = 0
+    // Becomes known while the page is read: a change that was committed before has not waited for this node.
+    feed.during = () => {
+      known.untilMs = Number.POSITIVE_INFINITY
+    }
+    await follower.poll()
+    assert.equal(follower.holds(), false)
+    await follower.poll()
+    assert.ok(follower.holds())
+  })
+
   it('says how long the lease has been over, by whichever clock says more', async () => {
     const { follower, time, pass } = setUp(1000)
     assert.equal(follower.overdueMs(), Number.POSITIVE_INFINITY)

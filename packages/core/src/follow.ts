@@ -108,9 +108,11 @@ export class Follower implements Lease {
     const sentWallMs = wall()
     const before = this.#position
     try {
+      // Asked first: whoever changes something after this answer waits for this node, and what was changed before it is
+      // in the pages that follow.
+      const isKnown = await isKnownUntil(sentMonotonicMs + leaseMs)
       while (!(await this.#followPage()));
       if (this.#position !== before) onMoved(this.#position)
-      const isKnown = await isKnownUntil(sentMonotonicMs + leaseMs)
       if (!isKnown) throw new Error('The other nodes do not know of this one')
     } catch (error) {
       onFault(error)

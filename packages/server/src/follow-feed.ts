@@ -74,7 +74,10 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
     onTouched: async (table, id) => {
       if (table === 'api') await directory.refresh(id)
     },
-    onMissed: () => directory.load(),
+    onMissed: async () => {
+      members.forgetPositions()
+      await directory.load()
+    },
     onMoved: (position) => members.moved(position),
     isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
     onFault: (error) => {

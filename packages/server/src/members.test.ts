@@ -117,6 +117,15 @@ describe('the members of an installation', () => {
     assert.equal(await members.isKnownUntil(5501), false, 'nobody has taken one since')
   })
 
+  test('where nobody can say who there is, the whole time is waited', async () => {
+    const { store, all } = await three()
+    for (const { follow } of all) follow(7)
+    await store.close()
+    const startMs = performance.now()
+    await all[0]!.members.reached(7, 40)
+    assert.ok(performance.now() - startMs >= 38)
+  })
+
   test('a store that is gone makes nobody fail', async () => {
     const { store, all } = await three()
     const { state, members, follow } = all[0]!

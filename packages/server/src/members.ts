@@ -65,20 +65,26 @@ export class Members {
     await this.beat()
   }
 
-  /** Gives a sign of life and hears of the others. Never rejects. */
-  async beat(): Promise<void> {
+  /** Gives a sign of life and hears of the others. Never rejects. @returns whether that worked */
+  async beat(): Promise<boolean> {
     const { store, sign, aliveWithinMs, monotonic, onFault } = this.#options
     const sentMs = monotonic()
     try {
       this.#signs = await store.beat(sign(), aliveWithinMs)
     } catch (error) {
       onFault(error)
-      return
+      return false
     }
     this.#takenMs = Math.max(this.#takenMs, sentMs)
     const known = new Set(this.#signs.map(({ memberId }) => memberId))
     for (const id of this.#positions.keys()) if (!known.has(id)) this.#positions.delete(id)
     for (const { memberId, position } of this.#signs) this.#noteReached(memberId, position)
+    return true
+  }
+
+  /** The store went back: what was said of positions is about another past. */
+  forgetPositions(): void {
+    this.#positions.clear()
   }
 
   /** Whether whoever asks for the list until then finds this process in it; gives a sign of life if that takes one. */
@@ -102,9 +108,10 @@ export class Members {
    */
   async reached(position: number, timeoutMs: number): Promise<Reach> {
     // Asked for anew: whoever joined before this answer is in it, and whoever joins later begins after the change.
-    await this.beat()
+    const isListed = await this.beat()
     const members = new Set(this.#signs.map(({ memberId }) => memberId))
-    const isThrough = () => [...members].every((id) => this.#actsOn(position, id))
+    // Where the list could not be had, there may be others: then the whole time is waited.
+    const isThrough = () => isListed && [...members].every((id) => this.#actsOn(position, id))
     if (!isThrough()) {
       await new Promise<void>((resolve) => {
         const end = () => {

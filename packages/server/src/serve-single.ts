@@ -17,43 +17,43 @@ export async function serveSingle(config: Config, log: Logger, instead: Instead)
   const { clock = Date.now, lease } = instead
   const journal = watchedJournal(config.revocationsJournalPath, log)
   const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config, journal.tried)
-  const usageStore = await openUsage(config)
-  const leaderWork = await startLeaderWork(config, store, log, clock)
-  const context = await assembleContext({
-    config,
-    store,
-    usageStore,
-    primary: null,
-    sealingKeys,
-    defaultWorkspaceId: workspaceId,
-    log,
-    clock,
-    randomBytes,
-    processMetrics: true,
-    process: { ...newNode(config, randomBytes), worker: 0 },
-    isLeader: leaderWork.isLeader,
-    ...(lease && { lease }),
-    every,
-  })
-  context.metrics.watchJournal(journal.isKept)
-  const { limits } = context
-  const stopKeepingQuotas = limits.quotas === null ? null : keepQuotas(usageStore, limits.quotas, log, every)
-  const closeStores = async () => {
-    leaderWork.stop()
-    await limits.close()
-    await stopKeepingQuotas?.()
-    await Promise.all([usageStore.close(), store.close()])
-  }
+  // What was opened is closed in the other order, be it at the end or because the rest could not be opened.
+  const opened = new AsyncDisposableStack()
+  opened.defer(() => store.close())
   let serving: Serving
   try {
+    const usageStore = await openUsage(config)
+    opened.defer(() => usageStore.close())
+    const leaderWork = await startLeaderWork(config, store, log, clock)
+    opened.defer(leaderWork.stop)
+    const context = await assembleContext({
+      config,
+      store,
+      usageStore,
+      primary: null,
+      sealingKeys,
+      defaultWorkspaceId: workspaceId,
+      log,
+      clock,
+      randomBytes,
+      processMetrics: true,
+      process: { ...newNode(config, randomBytes), worker: 0 },
+      isLeader: leaderWork.isLeader,
+      ...(lease && { lease }),
+      every,
+    })
+    context.metrics.watchJournal(journal.isKept)
+    const { limits } = context
+    if (limits.quotas !== null) opened.defer(keepQuotas(usageStore, limits.quotas, log, every))
+    opened.defer(limits.close)
     serving = await startServing(context)
   } catch (error) {
-    await closeStores()
+    await opened.disposeAsync()
     throw error
   }
   const stop = async () => {
     await serving.stop()
-    await closeStores()
+    await opened.disposeAsync()
   }
   const { listening } = serving
   return {

@@ -57,11 +57,17 @@ export function apiFinder(
 
   /** The store is gone: the API as it was known, where it has chosen to go on for a while. */
   function inGrace(ref: string, error: unknown): ApiRecord {
-    const [first, second] = ref.split('/', 2)
-    const workspaceId = second === undefined ? defaultWorkspaceId : (workspaceIds.get(first!) ?? '')
-    const id = looksLikeId(ref) ? ref : directory.idOf(workspaceId, second ?? ref)
-    const api = error instanceof LookupUnavailable && id !== undefined ? lookup.apiInGrace(id) : undefined
+    if (!(error instanceof LookupUnavailable)) throw error
+    const slash = ref.indexOf('/')
+    const workspace = slash === -1 ? null : ref.slice(0, slash)
+    const workspaceId = workspace === null ? defaultWorkspaceId : (workspaceIds.get(workspace) ?? '')
+    const id = looksLikeId(ref) ? ref : directory.idOf(workspaceId, ref.slice(slash + 1))
+    const api = id === undefined ? undefined : lookup.apiInGrace(id)
     if (api === undefined) throw error
+    // A name is believed only while its record still has it: another workspace may have taken it since.
+    const graceMs = api.outageGraceSeconds * 1000
+    const named = workspace === null ? null : lookup.peekOverdue('workspace', workspaceId, graceMs)
+    if (named !== null && named?.name !== workspace) throw error
     return api
   }
 

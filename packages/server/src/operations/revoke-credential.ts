@@ -71,7 +71,7 @@ export function changeState(
     () => retried(attempt),
     async () => {
       const found = await writableCredential(context, actor, id)
-      return found.ok ? done(settled(context, found.value.record)) : found
+      return found.ok ? done(await settled(context, found.value.record)) : found
     },
   )
 }
@@ -105,7 +105,7 @@ async function carryOut(
     return failed({ code, detail: outcome.problem })
   }
   const { record } = outcome
-  if (record === before) return done(settled(context, record))
+  if (record === before) return done(await settled(context, record))
   const startedMs = performance.now()
   const { do: action, ...detail } = step
   const written = await write(context, actor, {
@@ -117,11 +117,20 @@ async function carryOut(
     detail,
   })
   if (!written.ok) return written
-  // Once a lease has passed, whoever has not said so acts on nothing older either.
-  const boundMs = context.config.leaseMs
-  const { nodes, confirmed } = await context.members.reached(written.value.position, boundMs + TIMER_SLACK_MS)
+  const propagation = await propagated(context, written.value.position, startedMs)
+  return done({ record, propagation }, written.position)
+}
+
+/** Waits for everybody: once a lease has passed, whoever has not said so acts on nothing older either. */
+async function propagated(
+  { config, members }: Pick<Changing, 'config' | 'members'>,
+  position: number,
+  startedMs: number,
+): Promise<Propagation> {
+  const boundMs = config.leaseMs
+  const { nodes, confirmed } = await members.reached(position, boundMs + TIMER_SLACK_MS)
   const afterMs = Math.round((performance.now() - startedMs) * 10) / 10
-  return done({ record, propagation: { nodes, confirmed, afterMs, boundMs } }, written.position)
+  return { nodes, confirmed, afterMs, boundMs }
 }
 
 function transition(record: CredentialRecord, step: StateStep, nowMs: number): Transition {
@@ -137,16 +146,18 @@ function transition(record: CredentialRecord, step: StateStep, nowMs: number): T
   }
 }
 
-/** Nothing was to do: what holds has held since an earlier change, and whoever made that has waited for it. */
-function settled(
-  { config, members }: Pick<Context, 'config' | 'members'>,
-  record: CredentialRecord,
-): StateChange {
-  const nodes = members.nodes
-  return { record, propagation: { nodes, confirmed: nodes, afterMs: 0, boundMs: config.leaseMs } }
+/**
+ * Nothing was to do: it is so since an earlier change. Whoever made that may still be waiting for the others, or have
+ * died over it, so this waits for them too.
+ */
+async function settled(context: Changing, record: CredentialRecord): Promise<StateChange> {
+  const startedMs = performance.now()
+  const position = await context.store.position()
+  await context.follower.reach(position)
+  return { record, propagation: await propagated(context, position, startedMs) }
 }
 
-/** Deletes a credential: it acts at once, and its key is unknown from then on. */
+/** Deletes a credential: its key is unknown, everywhere, from the acknowledgement on. */
 export function deleteCredential(
   context: Changing,
   actor: Actor,
@@ -165,6 +176,8 @@ export function deleteCredential(
       target: { table: 'credential', id },
       detail: { principal: record.principalId, state: record.state },
     })
-    return written.ok ? done(null, written.position) : written
+    if (!written.ok) return written
+    await propagated(context, written.value.position, performance.now())
+    return done(null, written.position)
   })
 }

@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { newNode } from '../follow-feed.ts'
 import { certificateFor, openUsage } from '../host.ts'
-import { HostProblem } from '../host-problem.ts'
 import { startLeaderWork } from '../leader-work.ts'
 import { MAX_CLAIMS } from '../limits/open-limits.ts'
 import { keepQuotas, restoreQuotas } from '../limits/saved-quotas.ts'
@@ -33,44 +32,48 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
   certificateFor(config)
   const journal = watchedJournal(config.revocationsJournalPath, log)
   const { store, workspaceId, isFirstStart } = await prepare(config, journal.tried)
-  const usageStore = await openUsage(config)
-  const authority = new MemoryAuthority({ maxCounters: config.limitCounters, clock: Date.now })
-  await restoreQuotas(usageStore, authority)
-  const stopKeepingQuotas = keepQuotas(usageStore, authority, log, every)
-  const shared = { authority, replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock: Date.now }) }
-  const leaderWork = await startLeaderWork(config, store, log, Date.now)
-  const workers: WorkerSet = new WorkerSet({
-    count,
-    fork: forking(),
-    start: { config, workspaceId, storeName: store.name, node: newNode(config, randomBytes) },
-    serve(worker) {
-      const { channel } = worker
-      if (store.name === 'sqlite') serveStore(channel, store)
-      serveUsage(channel, usageStore)
-      serveShared(channel, shared)
-      node.serve(worker)
-    },
-    log,
-    stopWithinMs: (config.readinessDelaySeconds + config.drainSeconds) * 1000 + STOP_GRACE_MS,
-    monotonic: () => performance.now(),
-    after,
-  })
-  const node = new NodeGathering(workers, { leads: leaderWork.isLeader, isJournalKept: journal.isKept })
-  const closeStores = async () => {
-    leaderWork.stop()
-    await stopKeepingQuotas()
-    await Promise.all([usageStore.close(), store.close()])
-  }
+  // What was opened is closed in the other order, be it at the end or because the rest could not be opened.
+  const opened = new AsyncDisposableStack()
+  opened.defer(() => store.close())
+  let workers: WorkerSet
   let listening: Listening
   try {
+    const usageStore = await openUsage(config)
+    opened.defer(() => usageStore.close())
+    const authority = new MemoryAuthority({ maxCounters: config.limitCounters, clock: Date.now })
+    await restoreQuotas(usageStore, authority)
+    opened.defer(keepQuotas(usageStore, authority, log, every))
+    const shared = {
+      authority,
+      replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock: Date.now }),
+    }
+    const leaderWork = await startLeaderWork(config, store, log, Date.now)
+    opened.defer(leaderWork.stop)
+    workers = new WorkerSet({
+      count,
+      fork: forking(),
+      start: { config, workspaceId, storeName: store.name, node: newNode(config, randomBytes) },
+      serve(worker) {
+        const { channel } = worker
+        if (store.name === 'sqlite') serveStore(channel, store)
+        serveUsage(channel, usageStore)
+        serveShared(channel, shared)
+        node.serve(worker)
+      },
+      log,
+      stopWithinMs: (config.readinessDelaySeconds + config.drainSeconds) * 1000 + STOP_GRACE_MS,
+      monotonic: () => performance.now(),
+      after,
+    })
+    const node = new NodeGathering(workers, { leads: leaderWork.isLeader, isJournalKept: journal.isKept })
     listening = await workers.start()
   } catch (error) {
-    await closeStores()
-    throw error instanceof Error ? new HostProblem(error.message) : error
+    await opened.disposeAsync()
+    throw error
   }
   const stop = async () => {
     await workers.stop()
-    await closeStores()
+    await opened.disposeAsync()
   }
   return {
     config,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { HostProblem } from '../host-problem.ts'
 import type { Listening } from '../serving.ts'
 import { Channel, type Remote } from './ipc.ts'
 import type { Link } from './link.ts'
@@ -80,7 +81,7 @@ export class WorkerSet {
       return first!
     } catch (error) {
       await this.#killAll()
-      throw error
+      throw error instanceof Error ? new HostProblem(error.message) : error
     }
   }
 
