@@ -165,6 +165,15 @@ test('a link that is cut and refuses for a while is come back over, and the proc
   await eventually('it listens', () => listened.includes(null))
 })
 
+test('a store whose link swallows packets is closed all the same', async (t) => {
+  const { proxy, store } = await linked(t)
+  await Promise.all([store.commit(aWrite()), store.lead(), store.read('api', 'api_1')])
+  proxy.set('swallow')
+  const { ms, outcome } = await timed(() => store.close())
+  assert.equal(outcome.status, 'fulfilled')
+  assert.ok(ms < 3000, `it took ${ms} ms`)
+})
+
 test('a slow link is no fault while answers come in time', async (t) => {
   const { proxy, store } = await linked(t, 2000)
   proxy.delay(150)
