@@ -15,13 +15,15 @@ import {
   MemoryLimiter,
   ProofCache,
   type RecordReader,
+  SourceBudget,
   sealDigest,
   type Verifier,
   type VerifyRequest,
   verify,
 } from '@credence/core'
 import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
-import { Metrics, UsageRecorder } from '@credence/server'
+import { Metrics } from '@credence/server/observe/metrics'
+import { UsageRecorder } from '@credence/server/observe/usage'
 
 const CREDENTIALS = 10_000
 const CALLS = 200_000
@@ -36,13 +38,15 @@ const presented = Array.from({ length: CREDENTIALS }, issue)
 const verifier: Verifier = {
   lookup: new CachedLookup(
     { read: async (_table, id) => rows.get(id) } as RecordReader,
-    { holds: () => true },
-    100_000,
+    { holds: () => true, overdueMs: () => 0 },
+    { maxEntries: 100_000, maxBytes: 1e9 },
   ),
   proofs: new ProofCache(100_000, randomBytes),
   sealingKeys,
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),
   clock: Date.now,
+  rereads: new SourceBudget({ perSecond: 20, burst: 100, maxSources: 10_000 }),
+  pace: () => new Promise((resolve) => setTimeout(resolve, 5)),
 }
 /** One per credential, made before and drawn from, so that only the deciding is timed. */
 const requests = presented.map(requestWith)

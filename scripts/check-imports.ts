@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { importProblems, type PackageManifest, type Project } from './import-rules.ts'
 
-const SOURCES = ['packages/*/src/**/*.ts', '{test,bench,scripts}/**/*.ts']
+const SOURCES = ['packages/*/src/**/*.{ts,js}', '{test,bench,scripts}/**/*.ts']
 
 /** @param root absolute path of the repository */
 export function readProject(root: string): Project {

@@ -8,7 +8,8 @@ import { killAllSuites, runSuite, type Suite, type SuiteResult } from './run-sui
 
 const BIOME = 'node_modules/@biomejs/biome/bin/biome'
 const TSC = 'node_modules/typescript/bin/tsc'
-const UNIT = ['packages/*/src/**/!(*.postgres).test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
+/** Tests that need a server beside them are a suite of their own. */
+const UNIT = ['packages/*/src/**/!(*.valkey|*.postgres).test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
 
 /** Against a real PostgreSQL, which npm brought. */
 const POSTGRES = ['packages/*/src/**/*.postgres.test.ts', 'test/postgres/*.test.ts']
@@ -20,13 +21,36 @@ const SUITES: readonly Suite[] = [
   { name: 'import direction', minutes: 1, quick: true, check: ['scripts/check-imports.ts'] },
   { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
   { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
-  { name: 'unit', minutes: 3, quick: true, tests: UNIT },
+  { name: 'unit', minutes: 5, quick: true, tests: UNIT },
+  {
+    name: 'valkey',
+    minutes: 2,
+    needs: ['redis-server', 'openssl'],
+    tests: ['packages/*/src/**/*.valkey.test.ts'],
+  },
   { name: 'postgres', minutes: 6, probe: POSTGRES_PROBE, tests: POSTGRES },
   { name: 'e2e', minutes: 4, needs: ['bash', 'curl', 'openssl', 'script'], tests: ['test/e2e/*.test.ts'] },
   { name: 'durability', minutes: 5, tests: ['test/durability/*.test.ts'] },
+  // One file at a time: several nodes of several workers at once would only wait for each other.
+  { name: 'workers', minutes: 5, needs: ['openssl'], parallel: 1, tests: ['test/workers/*.test.ts'] },
   // One file at a time: the times it compares must not be those of its neighbours.
   { name: 'conformance', minutes: 5, parallel: 1, tests: ['test/conformance/*.test.ts'] },
+  // One file at a time: the times it compares must not be those of its neighbours.
+  {
+    name: 'cluster',
+    minutes: 5,
+    needs: ['redis-server'],
+    probe: POSTGRES_PROBE,
+    parallel: 1,
+    tests: ['test/cluster/*.test.ts'],
+  },
   { name: 'fuzz', minutes: 3, tests: ['test/fuzz/*.test.ts'] },
+  {
+    name: 'proxies',
+    minutes: 6,
+    needs: ['nginx', 'caddy', 'haproxy', 'openssl'],
+    tests: ['test/proxies/*.test.ts'],
+  },
 ]
 
 const { values, positionals } = parseArgs({

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const COMMAND = join(ROOT, 'packages/cli/src/main.ts')
+const COMMAND = join(ROOT, 'packages/cli/src/main.js')
 /** Much more than a start takes on a loaded machine. */
 const START_TIMEOUT_MS = 30_000
 
@@ -69,6 +69,14 @@ export interface StartOptions {
 /** A folder for one test; the caller removes it. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'credence-test-'))
+}
+
+/** Memory that a process holds in RAM (RSS), in MiB. */
+export function residentMib({ pid }: Pick<ChildProcess, 'pid'>): number {
+  const kib = existsSync('/proc/self/status')
+    ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    : execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
+  return Number(kib) / 1024
 }
 
 /** Starts a server and waits for its banner. @throws Error with what it wrote when it ends before */

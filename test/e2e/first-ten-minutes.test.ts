@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type RunningServer, startServer } from '../running-server.ts'
+import { answers, freePort } from './ports.ts'
 import { difference, type Entry, readTranscript } from './transcript.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
 /** The README's `npx credence` is this checkout's command under this very node; off a terminal curl shows its meter. */
-const SHELL = 'npx() { shift; "$NODE" packages/cli/src/main.ts "$@"; }; curl() { command curl -sS "$@"; }; '
+const SHELL = 'npx() { shift; "$NODE" packages/cli/src/main.js "$@"; }; curl() { command curl -sS "$@"; }; '
 
 describe("the README's first ten minutes", () => {
   const left = readTranscript(README, 'The first ten minutes')
@@ -51,7 +51,7 @@ describe("the README's first ten minutes", () => {
   /** Runs a command in a shell as the reader would; both streams come as one, as on a terminal. */
   async function run({ command }: Entry, onTerminal = false): Promise<string> {
     const assigned = /^([A-Z]+)=\$\(/.exec(command)?.[1]
-    const words = filled(command).replace('npx credence', '"$NODE" packages/cli/src/main.ts')
+    const words = filled(command).replace('npx credence', '"$NODE" packages/cli/src/main.js')
     const script = onTerminal ? `script -qec '${words}' /dev/null` : SHELL + filled(command)
     const tell = assigned === undefined ? '' : `\nprintf '%s' "$${assigned}" >&3`
     const child = spawn('bash', ['-c', `exec 2>&1\n${script}${tell}`], {
@@ -161,24 +161,4 @@ async function textOf(stream: unknown): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-/** Connects until somebody listens. */
-async function answers(port: number): Promise<void> {
-  for (let tries = 0; tries < 20_000; tries++) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-      socket.on('connect', () => socket.destroy())
-    })
-    if (isOpen) return
-  }
-  throw new Error(`nobody listens at ${port}`)
 }

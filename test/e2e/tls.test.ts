@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { readFileSync, renameSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect } from 'node:tls'
+import { makeCertificate } from '../certificate.ts'
 import { startRefused, startServer, temporaryFolder } from '../running-server.ts'
 
-interface Pair {
-  readonly certPath: string
-  readonly keyPath: string
-}
+const LOOPBACK = 'IP:127.0.0.1'
 
 test('both listeners speak TLS alone, and take a renewed certificate without a restart', async (t) => {
   const path = folder(t)
-  const pair = makeCertificate(path, 'first')
-  const renewed = makeCertificate(path, 'second')
+  const pair = makeCertificate(path, 'first', LOOPBACK)
+  const renewed = makeCertificate(path, 'second', LOOPBACK)
   const server = await startServer({
     env: { CREDENCE_TLS_CERT: pair.certPath, CREDENCE_TLS_KEY: pair.keyPath },
   })
@@ -37,7 +33,7 @@ test('both listeners speak TLS alone, and take a renewed certificate without a r
 
 test('a key that does not belong to the certificate keeps the server from starting', async (t) => {
   const path = folder(t)
-  const [one, two] = [makeCertificate(path, 'one'), makeCertificate(path, 'two')]
+  const [one, two] = [makeCertificate(path, 'one', LOOPBACK), makeCertificate(path, 'two', LOOPBACK)]
   const env = { CREDENCE_TLS_CERT: one.certPath, CREDENCE_TLS_KEY: two.keyPath }
   const { code, stderr } = await startRefused({ dataPath: folder(t), env })
   assert.equal(code, 1)
@@ -48,17 +44,6 @@ function folder(t: TestContext): string {
   const path = temporaryFolder()
   t.after(() => rmSync(path, { recursive: true, force: true }))
   return path
-}
-
-/** A self-signed certificate for 127.0.0.1 whose common name is `name`. */
-function makeCertificate(path: string, name: string): Pair {
-  const pair = { certPath: join(path, `${name}.crt`), keyPath: join(path, `${name}.key`) }
-  const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
-  execFileSync('openssl', [...kind, ...names, '-keyout', pair.keyPath, '-out', pair.certPath], {
-    stdio: 'ignore',
-  })
-  return pair
 }
 
 /** The common name that a listener shows to a new connection. */

@@ -11,7 +11,7 @@ import { deadUrl, startFakeServer } from './testing/fake-server.ts'
 import { TEST_KEY } from './testing/run-against.ts'
 import { SECRET, sampleApi } from './testing/sample-resources.ts'
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('main.js', import.meta.url))
 
 async function credence(t: TestContext, args: string[], env: Record<string, string>, stdin = '') {
   const home = await mkdtemp(join(tmpdir(), 'credence-cli-'))

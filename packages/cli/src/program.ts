@@ -4,6 +4,7 @@ import { addCompletion } from './commands/completion.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addDecisions } from './commands/decisions.ts'
 import { addHost } from './commands/host.ts'
+import { addKeep } from './commands/keep.ts'
 import { addKeys } from './commands/keys.ts'
 import { addPrincipals } from './commands/principals.ts'
 import { addProfile } from './commands/profile.ts'
@@ -42,6 +43,7 @@ export function makeProgram(terminal: Terminal, exitWith: (code: number) => void
   addCommonOptions(program)
   const wiring = makeWiring(terminal, exitWith)
   addHost(program, wiring)
+  addKeep(program, wiring)
   addApis(program, wiring)
   addPrincipals(program, wiring)
   addRoles(program, wiring)

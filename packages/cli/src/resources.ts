@@ -45,6 +45,8 @@ export interface ApiResource {
   readonly cors: { readonly origins: readonly string[] } | null
   readonly requires_tls: boolean
   readonly limits: readonly LimitResource[]
+  readonly outage_grace_seconds: number
+  readonly exact_limits: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly gateway_url: string | null
   readonly built_in: boolean
@@ -186,4 +188,34 @@ export function referenceId(reference: Reference): string | null {
 export function referenceName(reference: Reference): string | null {
   if (reference === null || typeof reference === 'string') return reference
   return reference.name ?? reference.id
+}
+
+/** A process of the installation, as of its last sign of life. */
+export interface ProcessResource {
+  readonly node: string
+  readonly worker: number | null
+  readonly version: string
+  readonly started_at: string
+  readonly position: number
+  readonly feed_lag_ms: number | null
+  readonly leader: boolean
+}
+
+export interface StatusResource {
+  readonly version: string
+  readonly node: string
+  /** Which worker of the node answered; null: the node is one process. */
+  readonly worker: number | null
+  readonly workers: number
+  readonly workers_answering: number
+  readonly ready: boolean
+  readonly store: { readonly name: string; readonly schema: number }
+  readonly feed: { readonly position: number; readonly lag_ms: number | null; readonly bound_ms: number }
+  readonly usage: { readonly queued: number; readonly dropped: number }
+  readonly limits: { readonly counted_by: string; readonly degraded: boolean; readonly decided_alone: number }
+  readonly uptime_seconds: number
+  readonly listeners: readonly { readonly name: string; readonly host: string; readonly port: number }[]
+  readonly nodes: number
+  readonly processes: readonly ProcessResource[]
+  readonly counts: { readonly apis: number }
 }

@@ -40,6 +40,9 @@ test('a command line that is not right exits 2 on standard error', async () => {
     ['credentials', 'list', '--expires-before', 'soon'],
     ['keys', 'create', '--api', 'a', '--principal', 'p', '--expires', 'soon'],
     ['apis', 'show', '..'],
+    ['backup'],
+    ['restore', '--accept-unknown-revocations'],
+    ['store', 'copy', '--to', 'sqlite:a', '--to-file', 'b'],
   ]
   for (const line of lines) {
     const result = await runAgainst({}, line)
@@ -80,7 +83,7 @@ test('an answer of the wrong shape is a fault with exit code 70, and no stack', 
   assert.equal(result.stderr.split('\n').length, 2)
 })
 
-test('start, migrate, admin recover and keyring create hand the settings to the server and pass its exit code on', async () => {
+test('the commands of the host hand the settings to the server and pass its exit code on', async () => {
   const calls: unknown[] = []
   const server: ServerModule = {
     run: async (env) => {
@@ -95,6 +98,18 @@ test('start, migrate, admin recover and keyring create hand the settings to the 
       calls.push(['recover', env.CREDENCE_DATA])
       return 0
     },
+    backUpFromEnvironment: async (env, options) => {
+      calls.push(['backup', env.CREDENCE_DATA, options])
+      return undefined
+    },
+    restoreFromEnvironment: async (env, options) => {
+      calls.push(['restore', env.CREDENCE_DATA, options])
+      return 5
+    },
+    copyStoreFromEnvironment: async (env, options) => {
+      calls.push(['copy', env.CREDENCE_DATA, options])
+      return 1
+    },
     makeKeyring: async (env) => {
       calls.push(['keyring', env.CREDENCE_DATA])
       return 1
@@ -106,12 +121,22 @@ test('start, migrate, admin recover and keyring create hand the settings to the 
   assert.equal(await runCredence(['migrate', '--plan'], terminal), 3)
   assert.equal(await runCredence(['migrate'], terminal), 3)
   assert.equal(await runCredence(['admin', 'recover'], terminal), 0)
+  assert.equal(await runCredence(['backup', '--data', '/c', '--to', 'b.db'], terminal), 0)
+  assert.equal(await runCredence(['restore', '--from', 'b.db', '--json'], terminal), 5)
+  assert.equal(await runCredence(['restore', '--accept-unknown-revocations', '--from', 'b.db'], terminal), 5)
+  assert.equal(await runCredence(['store', 'copy', '--to', 'sqlite:new'], terminal), 1)
+  assert.equal(await runCredence(['store', 'copy', '--to-file', 'f', '--json'], terminal), 1)
   assert.equal(await runCredence(['keyring', 'create', '--data', '/k'], terminal), 1)
   assert.deepEqual(calls, [
     ['run', '/b', 'off', 'off'],
     ['migrate', { plan: true }],
     ['migrate', { plan: false }],
     ['recover', '/a'],
+    ['backup', '/c', { to: 'b.db', json: false }],
+    ['restore', '/a', { from: 'b.db', acceptUnknown: false, json: true }],
+    ['restore', '/a', { from: 'b.db', acceptUnknown: true, json: false }],
+    ['copy', '/a', { to: 'sqlite:new', toFile: null, json: false }],
+    ['copy', '/a', { to: null, toFile: 'f', json: true }],
     ['keyring', '/k'],
   ])
   assert.deepEqual(output(), { stdout: '', stderr: '' })

@@ -51,6 +51,24 @@ export interface ServerModule {
   ): Promise<number | undefined>
   /** Makes a new admin key from the host's own data folder. */
   recoverAdmin(env: Env, streams: HostStreams): Promise<number | undefined>
+  /** Copies the embedded store. */
+  backUpFromEnvironment(
+    env: Env,
+    options: { readonly to: string; readonly json: boolean },
+    streams: HostStreams,
+  ): Promise<number | undefined>
+  /** Puts a backup in its place. */
+  restoreFromEnvironment(
+    env: Env,
+    options: { readonly from: string; readonly acceptUnknown: boolean; readonly json: boolean },
+    streams: HostStreams,
+  ): Promise<number | undefined>
+  /** Moves everything into another store. */
+  copyStoreFromEnvironment(
+    env: Env,
+    options: { readonly to: string | null; readonly toFile: string | null; readonly json: boolean },
+    streams: HostStreams,
+  ): Promise<number | undefined>
   /** Makes the keyring that all nodes of a shared database are given. */
   makeKeyring(env: Env, streams: HostStreams): Promise<number | undefined>
 }

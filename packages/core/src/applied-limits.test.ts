@@ -48,4 +48,13 @@ describe('the limits that apply', () => {
     assert.equal(appliedLimits(before, aPrincipal(), anApi()).length, 1)
     assert.equal(appliedLimits({ ...before, limits: [] }, aPrincipal(), anApi()).length, 0)
   })
+
+  it('are all exact where the API asks for that, and only there', () => {
+    const [credential, principal] = [aCredential({ limits }), aPrincipal({ limits })]
+    const exactAt = (exactLimits: boolean) =>
+      appliedLimits(credential, principal, anApi({ limits, exactLimits })).map(({ exact }) => exact)
+    assert.deepEqual(exactAt(false), [false, false, false])
+    assert.deepEqual(exactAt(true), [true, true, true])
+    assert.deepEqual(exactAt(false), [false, false, false])
+  })
 })

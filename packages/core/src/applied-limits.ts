@@ -6,36 +6,41 @@ interface Limited {
   readonly limits: readonly Limit[]
 }
 
-/** A record's limits with their counters' keys, made once per record as read. */
+/** A record's limits with their counters' keys, made once per record as read; apart, those that are exact. */
 const memo = new WeakMap<Limited, readonly AppliedLimit[]>()
+const exactMemo = new WeakMap<Limited, readonly AppliedLimit[]>()
 const NONE: readonly AppliedLimit[] = []
 
 /**
  * Every limit that applies to a request: the credential's, the principal's and the API's. A limit of a
- * principal is shared by all of its credentials, one of an API by all of its callers.
+ * principal is shared by all of its credentials, one of an API by all of its callers. Whether they are exact
+ * is the API's to say, whosesoever they are.
  */
 export function appliedLimits(
   credential: CredentialRecord,
   principal: PrincipalRecord,
   api: ApiRecord,
 ): readonly AppliedLimit[] {
-  const own = limitsOf('credential', credential)
-  const shared = limitsOf('principal', principal)
-  const all = limitsOf('api', api)
+  const { exactLimits } = api
+  const own = limitsOf('credential', credential, exactLimits)
+  const shared = limitsOf('principal', principal, exactLimits)
+  const all = limitsOf('api', api, exactLimits)
   if (shared.length === 0 && all.length === 0) return own
   return [...own, ...shared, ...all]
 }
 
-function limitsOf(owner: LimitOwner, record: Limited): readonly AppliedLimit[] {
+function limitsOf(owner: LimitOwner, record: Limited, exact: boolean): readonly AppliedLimit[] {
   if (record.limits.length === 0) return NONE
-  let applied = memo.get(record)
+  const known = exact ? exactMemo : memo
+  let applied = known.get(record)
   if (applied === undefined) {
     applied = record.limits.map((limit) => ({
       key: `${owner}:${record.id}:${limit.type}:${limit.name}`,
       owner,
       limit,
+      exact,
     }))
-    memo.set(record, applied)
+    known.set(record, applied)
   }
   return applied
 }

@@ -6,11 +6,20 @@
 export class BoundedMap<K, V> {
   #young = new Map<K, V>()
   #old = new Map<K, V>()
+  #youngSize = 0
+  readonly #generationEntries: number
   readonly #generationSize: number
+  readonly #sizeOf: ((value: V) => number) | null
 
-  /** @param maxEntries at least 2 */
-  constructor(maxEntries: number) {
-    this.#generationSize = Math.max(1, Math.floor(maxEntries / 2))
+  /**
+   * @param maxEntries at least 2
+   * @param maxSize most that the values may come to together, as `sizeOf` measures them; no value of more than
+   *   half of it is kept. What an entry is replaced by or deleted counts until its generation is dropped.
+   */
+  constructor(maxEntries: number, maxSize = Number.POSITIVE_INFINITY, sizeOf?: (value: V) => number) {
+    this.#generationEntries = Math.max(1, Math.floor(maxEntries / 2))
+    this.#generationSize = maxSize / 2
+    this.#sizeOf = sizeOf ?? null
   }
 
   get size(): number {
@@ -30,11 +39,20 @@ export class BoundedMap<K, V> {
 
   set(key: K, value: V): void {
     this.#old.delete(key)
-    if (this.#young.size >= this.#generationSize && !this.#young.has(key)) {
+    const size = this.#sizeOf === null ? 0 : this.#sizeOf(value)
+    if (size > this.#generationSize) {
+      this.#young.delete(key)
+      return
+    }
+    const isFull = this.#young.size >= this.#generationEntries && !this.#young.has(key)
+    if (isFull || this.#youngSize + size > this.#generationSize) {
       this.#old = this.#young
+      this.#old.delete(key)
       this.#young = new Map()
+      this.#youngSize = 0
     }
     this.#young.set(key, value)
+    this.#youngSize += size
   }
 
   delete(key: K): void {
@@ -45,5 +63,6 @@ export class BoundedMap<K, V> {
   clear(): void {
     this.#young.clear()
     this.#old.clear()
+    this.#youngSize = 0
   }
 }

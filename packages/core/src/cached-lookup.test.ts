@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CachedLookup, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
-import { aCredential, aRole } from './testing/records.ts'
+import { aCredential, anApi, aRole } from './testing/records.ts'
 
-const held = { holds: () => true }
+const held = { holds: () => true, overdueMs: () => 0 }
+const bounds = (maxEntries: number) => ({ maxEntries, maxBytes: 1e9 })
 
 /** A reader whose reads end when the test says so. */
 function controlledReader() {
@@ -17,7 +18,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 describe('the cached lookup', () => {
   it('reads once for all who ask at the same time, and answers from memory afterwards', async () => {
     const { reader, waiting, answer } = controlledReader()
-    const lookup = new CachedLookup(reader, held, 10)
+    const lookup = new CachedLookup(reader, held, bounds(10))
     const asked = [lookup.get('role', 'r'), lookup.get('role', 'r')]
     await settled()
     assert.equal(waiting.length, 1)
@@ -29,7 +30,7 @@ describe('the cached lookup', () => {
 
   it('never caches absence', async () => {
     const { reader, waiting, answer } = controlledReader()
-    const lookup = new CachedLookup(reader, held, 10)
+    const lookup = new CachedLookup(reader, held, bounds(10))
     const first = lookup.get('role', 'r')
     await settled()
     answer(undefined)
@@ -41,7 +42,11 @@ describe('the cached lookup', () => {
 
   it('answers from the store while the lease does not hold', async () => {
     let holds = true
-    const lookup = new CachedLookup({ read: async () => aRole() as never }, { holds: () => holds }, 10)
+    const lookup = new CachedLookup(
+      { read: async () => aRole() as never },
+      { ...held, holds: () => holds },
+      bounds(10),
+    )
     await lookup.get('role', 'r')
     assert.ok(lookup.peek('role', 'r'))
     holds = false
@@ -50,7 +55,7 @@ describe('the cached lookup', () => {
 
   it('gives nobody who asks after an invalidation what was read before it', async () => {
     const { reader, waiting, answer } = controlledReader()
-    const lookup = new CachedLookup(reader, held, 10)
+    const lookup = new CachedLookup(reader, held, bounds(10))
     const before = lookup.get('role', 'r')
     await settled()
     lookup.invalidate('role', 'r')
@@ -66,6 +71,69 @@ describe('the cached lookup', () => {
     assert.equal(lookup.peek('role', 'r'), current)
   })
 
+  it('gives nobody what the store was asked for before they came, and asks it once more for all of them', async () => {
+    const { reader, waiting, answer } = controlledReader()
+    const lookup = new CachedLookup(reader, held, bounds(10))
+    const first = lookup.read('role', 'r')
+    await settled()
+    const later = [lookup.read('role', 'r'), lookup.get('role', 'r'), lookup.read('role', 'r')]
+    await settled()
+    assert.equal(waiting.length, 1, 'no second read beside the first')
+    const [old, current] = [aRole(), aRole({ revision: 2 })]
+    answer(old)
+    assert.equal(await first, old)
+    await settled()
+    assert.equal(waiting.length, 1)
+    answer(current)
+    assert.deepEqual(await Promise.all(later), [current, current, current])
+    assert.equal(waiting.length, 0)
+  })
+
+  it('asks again for those who waited for a read that failed', async () => {
+    let works = false
+    const role = aRole()
+    const ends: (() => void)[] = []
+    const read = () =>
+      new Promise((resolve, reject) => {
+        ends.push(() => (works ? resolve(role) : reject(new Error('connection lost'))))
+      })
+    const lookup = new CachedLookup({ read } as RecordReader, held, bounds(10))
+    const first = lookup.read('role', 'r')
+    await settled()
+    const later = lookup.read('role', 'r')
+    ends.shift()!()
+    await assert.rejects(first, LookupUnavailable)
+    works = true
+    await settled()
+    ends.shift()!()
+    assert.equal(await later, role)
+  })
+
+  it('gives what is known beyond the lease only within the grace asked for', async () => {
+    let overdueMs = 0
+    const lease = { holds: () => overdueMs === 0, overdueMs: () => overdueMs }
+    const api = anApi({ outageGraceSeconds: 2 })
+    const lookup = new CachedLookup({ read: async () => api as never }, lease, bounds(10))
+    await lookup.get('api', api.id)
+    overdueMs = 2000
+    assert.equal(lookup.peek('api', api.id), undefined)
+    assert.equal(lookup.peekOverdue('api', api.id, 2000), api)
+    assert.equal(lookup.apiInGrace(api.id), api)
+    overdueMs = 2001
+    assert.equal(lookup.peekOverdue('api', api.id, 2000), undefined)
+    assert.equal(lookup.apiInGrace(api.id), undefined)
+    assert.equal(lookup.apiInGrace('another'), undefined)
+  })
+
+  it('holds no more bytes than it was told to, whatever the records hold', async () => {
+    const metadata = { text: 'x'.repeat(10_000) }
+    const read = async (_table: string, id: string) => aCredential({ id, metadata }) as never
+    const lookup = new CachedLookup({ read }, held, { maxEntries: 1000, maxBytes: 1_000_000 })
+    for (let i = 0; i < 500; i++) await lookup.read('credential', `c${i}`)
+    assert.ok(lookup.size >= 20 && lookup.size <= 50, `${lookup.size} records of 10 kB in half a megabyte`)
+    assert.ok(lookup.peek('credential', 'c499'))
+  })
+
   it('tells silence from absence: a reader that fails is LookupUnavailable, and is asked again', async () => {
     let works = false
     const role = aRole()
@@ -75,21 +143,21 @@ describe('the cached lookup', () => {
         return role as never
       },
     }
-    const lookup = new CachedLookup(reader, held, 10)
+    const lookup = new CachedLookup(reader, held, bounds(10))
     await assert.rejects(lookup.get('role', 'r'), LookupUnavailable)
     works = true
     assert.equal(await lookup.get('role', 'r'), role)
   })
 
   it('holds no more than it was told to', async () => {
-    const lookup = new CachedLookup({ read: async () => aRole() as never }, held, 100)
+    const lookup = new CachedLookup({ read: async () => aRole() as never }, held, bounds(100))
     for (let i = 0; i < 10_000; i++) await lookup.get('role', `r${i}`)
     assert.ok(lookup.size <= 100)
     assert.ok(lookup.peek('role', 'r9999'))
   })
 
   it('has a credential stand in for every unknown id, always the same, and each for some', async () => {
-    const lookup = new CachedLookup({ read: async () => aCredential() as never }, held, 10)
+    const lookup = new CachedLookup({ read: async () => aCredential() as never }, held, bounds(10))
     assert.equal(lookup.decoyFor('unknown00000'), null)
     const known = Array.from({ length: 1000 }, (_, n) => `known${String(n).padStart(7, '0')}`)
     for (const id of known) await lookup.read('credential', id)

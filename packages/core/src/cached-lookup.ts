@@ -1,5 +1,6 @@
 import { BoundedMap } from './bounded-map.ts'
-import { type Records, TABLE_NAMES, type TableName } from './records.ts'
+import { sizeOf } from './record-size.ts'
+import { type ApiRecord, type Records, TABLE_NAMES, type TableName } from './records.ts'
 
 /** Where records come from. Must throw when the store cannot be asked: "absent" is an answer, silence is not. */
 export interface RecordReader {
@@ -9,7 +10,21 @@ export interface RecordReader {
 /** Whether cached records may be used: "the feed was confirmed no longer ago than the bound allows". */
 export interface Lease {
   holds(): boolean
+  /** Milliseconds since the lease ended; 0 while it holds, Infinity before there was one. */
+  overdueMs(): number
 }
+
+/** Where a verification takes its records from. */
+export type Reading =
+  /** What is cached while the lease holds, else the store. */
+  | { readonly from: 'cache' }
+  /** The store, whatever is cached: a caller must see its own write, or a refusal would rest on an old record. */
+  | { readonly from: 'store' }
+  /** The store is gone: what is cached, although the lease ended, by no more than this; the store is not asked. */
+  | { readonly from: 'memory'; readonly graceMs: number }
+
+export const FROM_CACHE: Reading = { from: 'cache' }
+export const FROM_STORE: Reading = { from: 'store' }
 
 /** The store could not be asked, so nothing can be decided. */
 export class LookupUnavailable extends Error {
@@ -18,29 +33,55 @@ export class LookupUnavailable extends Error {
 
 type Entry = Records[TableName]
 
+/** A read of one record. */
+interface Flight {
+  /** Whether the store has been asked: whoever comes later must not get what it answers. */
+  begun: boolean
+  landing: Promise<Entry | undefined>
+  /** The one after it, for those who came while it was under way. */
+  next: Promise<Entry | undefined> | null
+}
+
+export interface CacheBounds {
+  /** Most records kept of each table. */
+  readonly maxEntries: number
+  /** Most memory for records, about, in bytes. */
+  readonly maxBytes: number
+}
+
+/** Who gets how much of the memory: credentials are most of what there is. */
+const SHARES: Readonly<Record<TableName, number>> = {
+  workspace: 1 / 16,
+  api: 1 / 8,
+  role: 1 / 16,
+  principal: 1 / 4,
+  credential: 1 / 2,
+}
+
 /**
  * Records by id, kept while the lease holds and until the feed says that they changed. Absence is never cached.
- * Must: after `invalidate` returns, no call that starts later gets a record read before it.
+ * Must: no call gets a record that the store was asked for before the call, unless it is cached under the lease.
  */
 export class CachedLookup {
   readonly #reader: RecordReader
   readonly #lease: Lease
   /** One map per table, so that an id, whose hash is known, need not become part of a new string at each call. */
   readonly #entries: Readonly<Record<TableName, BoundedMap<string, Entry>>>
-  readonly #flights = new Map<string, Promise<Entry | undefined>>()
+  readonly #flights = new Map<string, Flight>()
   /** Ids of credentials that were there when last read, each in the place its own id falls to. */
   readonly #seenCredentialIds: string[] = []
 
-  /** @param maxEntries most records kept of each table */
-  constructor(reader: RecordReader, lease: Lease, maxEntries: number) {
+  constructor(reader: RecordReader, lease: Lease, { maxEntries, maxBytes }: CacheBounds) {
     this.#reader = reader
     this.#lease = lease
+    const bounded = (table: TableName) =>
+      new BoundedMap<string, Entry>(maxEntries, maxBytes * SHARES[table], sizeOf)
     this.#entries = {
-      workspace: new BoundedMap(maxEntries),
-      api: new BoundedMap(maxEntries),
-      role: new BoundedMap(maxEntries),
-      principal: new BoundedMap(maxEntries),
-      credential: new BoundedMap(maxEntries),
+      workspace: bounded('workspace'),
+      api: bounded('api'),
+      role: bounded('role'),
+      principal: bounded('principal'),
+      credential: bounded('credential'),
     }
   }
 
@@ -50,31 +91,78 @@ export class CachedLookup {
     return this.#entries[table].get(id) as Records[T] | undefined
   }
 
+  /** The same where the lease ended no longer than `graceMs` ago: for when the store is gone. */
+  peekOverdue<T extends TableName>(table: T, id: string, graceMs: number): Records[T] | undefined {
+    if (this.#lease.overdueMs() > graceMs) return undefined
+    return this.#entries[table].get(id) as Records[T] | undefined
+  }
+
+  /** An API that has chosen to go on for a while without the store, as long as that while lasts. */
+  apiInGrace(id: string): ApiRecord | undefined {
+    const api = this.#entries.api.get(id) as ApiRecord | undefined
+    return api && this.peekOverdue('api', id, api.outageGraceSeconds * 1000)
+  }
+
+  /** Milliseconds since the lease ended: how old what `peekOverdue` gives may be, beyond the bound. */
+  overdueMs(): number {
+    return this.#lease.overdueMs()
+  }
+
+  /** The record, from where the reading says; at once where it may. @throws LookupUnavailable (or rejects with it) */
+  find<T extends TableName>(
+    table: T,
+    id: string,
+    reading: Reading,
+  ): Records[T] | undefined | Promise<Records[T] | undefined> {
+    switch (reading.from) {
+      case 'cache':
+        return this.peek(table, id) ?? this.read(table, id)
+      case 'store':
+        return this.read(table, id)
+      case 'memory': {
+        const known = this.peekOverdue(table, id, reading.graceMs)
+        if (known === undefined) throw new LookupUnavailable('The store is gone, and the record is not known')
+        return known
+      }
+    }
+  }
+
   /** The record, from the cache or the store. @throws LookupUnavailable */
   async get<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
     return this.peek(table, id) ?? this.read(table, id)
   }
 
   /**
-   * The record as the store has it now. Those who ask while a read is under way share it.
+   * The record as the store has it from now on: of those who ask while a read is under way, all share the next one,
+   * so that however many ask, at most one read of a record is under way.
    * @throws LookupUnavailable
    */
   read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
-    const key = `${table}/${id}`
-    const underWay = this.#flights.get(key)
-    if (underWay !== undefined) return underWay as Promise<Records[T] | undefined>
-    const flight = this.#load(table, id, key)
-    this.#flights.set(key, flight)
-    return flight as Promise<Records[T] | undefined>
+    return this.#join(table, id) as Promise<Records[T] | undefined>
   }
 
-  async #load<T extends TableName>(table: T, id: string, key: string): Promise<Entry | undefined> {
-    // The read begins only after the flight is registered, so an invalidation can always find it.
+  #join(table: TableName, id: string): Promise<Entry | undefined> {
+    const key = `${table}/${id}`
+    const underWay = this.#flights.get(key)
+    if (underWay === undefined) {
+      const flight: Flight = { begun: false, landing: NOTHING, next: null }
+      this.#flights.set(key, flight)
+      flight.landing = this.#load(table, id, key, flight)
+      return flight.landing
+    }
+    if (!underWay.begun) return underWay.landing
+    const again = () => this.#join(table, id)
+    underWay.next ??= underWay.landing.then(again, again)
+    return underWay.next
+  }
+
+  async #load(table: TableName, id: string, key: string, flight: Flight): Promise<Entry | undefined> {
+    // The store is asked at the end of this turn: until then whoever comes along may come aboard.
     await null
-    const mine = this.#flights.get(key)
+    flight.begun = true
     try {
       const record = await this.#reader.read(table, id)
-      if (this.#flights.get(key) === mine) {
+      if (this.#flights.get(key) === flight) {
         if (record === undefined) this.#entries[table].delete(id)
         else this.#entries[table].set(id, record)
       }
@@ -83,7 +171,7 @@ export class CachedLookup {
     } catch (cause) {
       throw new LookupUnavailable('The store could not be read', { cause })
     } finally {
-      if (this.#flights.get(key) === mine) this.#flights.delete(key)
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
     }
   }
 
@@ -122,6 +210,7 @@ export class CachedLookup {
   }
 }
 
+const NOTHING = Promise.resolve(undefined)
 /** How many credentials stand in for unknown ids. */
 const DECOYS = 256
 

@@ -1,4 +1,4 @@
-import { type Counter, takeFromCounter } from './limit-arithmetic.ts'
+import { type Counter, currentCounter, takeFromCounter } from './limit-arithmetic.ts'
 import type { Limit } from './records.ts'
 
 interface Entry {
@@ -44,6 +44,14 @@ export class CounterTable {
   set(key: string, limit: Limit, counter: Counter, nowMs: number): void {
     this.#set(key, limit, counter, nowMs)
     if (limit.type === 'quota') this.#mark(key, counter)
+  }
+
+  /** Where nothing is spent, a clock that went back must be kept all the same: waiting would not count otherwise. */
+  noteClock(key: string, limit: Limit, nowMs: number): void {
+    const counter = this.get(key)
+    if (counter === undefined || counter.b <= nowMs) return
+    const current = currentCounter(limit, counter, nowMs)
+    if (current.b < counter.b) this.set(key, limit, current, nowMs)
   }
 
   /** The quotas that changed since the last call; their marks are cleared. */

@@ -46,6 +46,11 @@ export interface Decision {
   readonly limits: readonly LimitState[]
   /** Seconds to wait before trying again, for 429 and 503; else null. */
   readonly retryAfterSeconds: number | null
+  /**
+   * The store was gone and the API goes on for a while without it: by how many seconds what was known may be out of
+   * date, beyond the revocation bound. Null: it was not.
+   */
+  readonly staleSeconds: number | null
 }
 
 /** Who is calling, once the secret is proven. */
@@ -84,6 +89,7 @@ export function refuse(
     required: route?.scopes ?? null,
     limits: [],
     retryAfterSeconds: null,
+    staleSeconds: null,
   }
 }
 
@@ -114,6 +120,7 @@ export function allow(
     required,
     limits,
     retryAfterSeconds: null,
+    staleSeconds: null,
   }
 }
 

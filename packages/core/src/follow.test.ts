@@ -34,6 +34,7 @@ function setUp(leaseMs = 1000) {
   const faults: unknown[] = []
   const touched: string[] = []
   const moved: number[] = []
+  const known = { untilMs: Number.POSITIVE_INFINITY }
   let missed = 0
   const follower: Follower = new Follower(0, {
     feed,
@@ -44,20 +45,24 @@ function setUp(leaseMs = 1000) {
     onMissed: () => {
       missed += 1
     },
+    isKnownUntil: (untilMs) => untilMs <= known.untilMs,
     onMoved: (position) => moved.push(position),
     onFault: (error) => faults.push(error),
     leaseMs,
     monotonic: () => time.monotonic,
     wall: () => time.wall,
   })
-  const lookup = new CachedLookup({ read: async () => aRole() as never }, follower, 100)
+  const lookup = new CachedLookup({ read: async () => aRole() as never }, follower, {
+    maxEntries: 100,
+    maxBytes: 1e9,
+  })
   const pass = (ms: number) => {
     time.monotonic += ms
     time.wall += ms
   }
   const count = () => missed
   return {
-    ...{ time, change, forgetAll, goBackTo, feed, faults, touched, moved, missed: count },
+    ...{ time, known, change, forgetAll, goBackTo, feed, faults, touched, moved, missed: count },
     ...{ follower, lookup, pass },
   }
 }
@@ -124,12 +129,14 @@ describe('the follower', () => {
     let works = false
     const follower = new Follower(0, {
       feed: { changesSince: async () => ({ head: 9, changes: [] }) },
-      lookup: () => new CachedLookup({ read: async () => undefined }, follower, 10),
+      lookup: () =>
+        new CachedLookup({ read: async () => undefined }, follower, { maxEntries: 10, maxBytes: 1e6 }),
       onTouched: () => {},
       onMissed: () => {
         if (!works) throw new Error('the store is gone')
       },
       onMoved: () => {},
+      isKnownUntil: () => true,
       onFault: () => {},
       leaseMs: 1000,
       monotonic: () => time.ms,
@@ -179,6 +186,38 @@ describe('the follower', () => {
       faults.map((fault) => fault === null),
       [true, false, true],
     )
+  })
+
+  it('holds no lease that lasts longer than others know of this node', async () => {
+    const { follower, known, faults, pass, change, moved } = setUp(1000)
+    known.untilMs = 1000
+    await follower.poll()
+    assert.ok(follower.holds())
+    pass(1)
+    change()
+    await follower.poll()
+    assert.deepEqual([moved, follower.position], [[1], 1], 'what changed is followed all the same')
+    pass(1000)
+    assert.equal(follower.holds(), false)
+    known.untilMs = 9000
+    await follower.poll()
+    assert.ok(follower.holds())
+    assert.deepEqual(
+      faults.map((fault) => fault === null),
+      [true, false, true],
+    )
+  })
+
+  it('says how long the lease has been over, by whichever clock says more', async () => {
+    const { follower, time, pass } = setUp(1000)
+    assert.equal(follower.overdueMs(), Number.POSITIVE_INFINITY)
+    await follower.poll()
+    pass(1000)
+    assert.equal(follower.overdueMs(), 0)
+    pass(250)
+    assert.equal(follower.overdueMs(), 250)
+    time.wall -= 300_000
+    assert.ok(follower.overdueMs() > 200_000)
   })
 
   it('ends the lease when its own write cannot be followed', async () => {

@@ -24,6 +24,11 @@ export interface FollowerOptions {
   readonly onMissed: () => void | Promise<void>
   /** Called with the new position when a poll has moved it: this node acts on everything up to there. */
   readonly onMoved: (position: number) => void
+  /**
+   * Whether, until that moment by the monotonic clock, everybody who changes something knows of this node and waits
+   * for it. Without it a poll confirms nothing: a change could be acknowledged as followed by all without this one.
+   */
+  readonly isKnownUntil: (monotonicMs: number) => boolean | Promise<boolean>
   /** Called when a poll fails, and with null when one works. */
   readonly onFault: (error: unknown) => void
   /** How long a confirmation by the feed lets the cache answer. Milliseconds. */
@@ -66,6 +71,12 @@ export class Follower implements Lease {
     )
   }
 
+  overdueMs(): number {
+    const { leaseMs, monotonic, wall } = this.#options
+    const wallAgeMs = Math.abs(wall() - this.#confirmedWallMs)
+    return Math.max(0, monotonic() - this.#confirmedMonotonicMs - leaseMs, wallAgeMs - leaseMs)
+  }
+
   /** Milliseconds since the feed last confirmed that nothing was missed; Infinity before the first time. */
   lagMs(): number {
     return this.#options.monotonic() - this.#confirmedMonotonicMs
@@ -92,12 +103,15 @@ export class Follower implements Lease {
   }
 
   async #pollOnce(): Promise<void> {
-    const { onFault, monotonic, wall } = this.#options
+    const { isKnownUntil, leaseMs, onFault, onMoved, monotonic, wall } = this.#options
     const sentMonotonicMs = monotonic()
     const sentWallMs = wall()
     const before = this.#position
     try {
       while (!(await this.#followPage()));
+      if (this.#position !== before) onMoved(this.#position)
+      const isKnown = await isKnownUntil(sentMonotonicMs + leaseMs)
+      if (!isKnown) throw new Error('The other nodes do not know of this one')
     } catch (error) {
       onFault(error)
       return
@@ -105,7 +119,6 @@ export class Follower implements Lease {
     this.#confirmedMonotonicMs = sentMonotonicMs
     this.#confirmedWallMs = sentWallMs
     onFault(null)
-    if (this.#position !== before) this.#options.onMoved(this.#position)
   }
 
   /** Whether it has caught up. */

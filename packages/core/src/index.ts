@@ -1,6 +1,15 @@
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
-export { CachedLookup, type Lease, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
+export {
+  type CacheBounds,
+  CachedLookup,
+  type Lease,
+  LookupUnavailable,
+  type RecordReader,
+} from './cached-lookup.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export type { CounterEntry } from './counter-table.ts'
+export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
+export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
 export {
   type Extraction,
@@ -34,9 +43,28 @@ export {
   parseKey,
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
-export type { AppliedLimit, Limiter, LimitOwner, LimitResult, LimitState } from './limit.ts'
-export { limitProblem } from './limit-arithmetic.ts'
-export { type CreditLedger, MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
+export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
+export { stateProblem, timeProblem } from './life.ts'
+export {
+  type AppliedLimit,
+  type Limiter,
+  type LimitOwner,
+  type LimitResult,
+  type LimitState,
+  LimitUnavailable,
+} from './limit.ts'
+export { CLOCK_SKEW_MS, limitProblem, REORDER_MS } from './limit-arithmetic.ts'
+export type {
+  Leased,
+  LeaseResult,
+  LimitAuthority,
+  SharedLimit,
+  Unused,
+  Wanted,
+} from './limit-authority.ts'
+export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority.ts'
+export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
+export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
@@ -67,6 +95,8 @@ export {
   type TimeWindow,
   type WorkspaceRecord,
 } from './records.ts'
+export { type HttpAnswer, limitHeaders, PROBLEM_JSON, type Refusal, refusalAnswer } from './refusal.ts'
+export { type Claim, claimDigest, type ReplayGuard, ReplayUnavailable } from './replay-guard.ts'
 export {
   CREDENTIAL_STATUSES,
   type CredentialStatus,
@@ -100,6 +130,7 @@ export {
   scopesNamed,
 } from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
+export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
 export { canonicalTarget } from './target.ts'
 export {
@@ -112,4 +143,5 @@ export {
   VERDICTS,
   type VerdictCode,
 } from './verdict.ts'
-export { type Verifier, type VerifyRequest, verify } from './verify.ts'
+export { verify } from './verify.ts'
+export type { Verifier, VerifyRequest } from './verify-request.ts'

@@ -9,6 +9,8 @@ export interface AppliedLimit {
   readonly key: string
   readonly owner: LimitOwner
   readonly limit: Limit
+  /** Whether every request must ask whoever counts for all nodes (the API's `exactLimits`). */
+  readonly exact: boolean
 }
 
 /** What is left of a limit after the request. */
@@ -39,7 +41,13 @@ export type LimitResult =
  * Takes `cost` from all of the limits or from none.
  * Must: a refused request spends nothing, from no limit; all that apply must pass.
  * Answers at once where it can: a promise only where a limit is durable (credits) or shared.
+ * @throws LimitUnavailable
  */
 export interface Limiter {
   take(applied: readonly AppliedLimit[], cost: number, nowMs: number): LimitResult | Promise<LimitResult>
+}
+
+/** What is taken cannot be counted now, so nothing can be allowed that depends on it. */
+export class LimitUnavailable extends Error {
+  override name = 'LimitUnavailable'
 }

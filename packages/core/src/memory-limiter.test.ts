@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { CreditLedger } from './credit-ledger.ts'
 import type { AppliedLimit, Limiter, LimitOwner, LimitResult } from './limit.ts'
 import { type Counter, takeFromCounter } from './limit-arithmetic.ts'
-import { type CreditLedger, MemoryLimiter } from './memory-limiter.ts'
+import { MemoryLimiter } from './memory-limiter.ts'
 import type { Credits, Limit } from './records.ts'
 import { checkAsyncProperty, checkProperty, refutes, refutesAsync } from './testing/rounds.ts'
 
 const NOW = Date.UTC(2026, 5, 16, 12)
 
 function applied(owner: LimitOwner, limit: Limit): AppliedLimit {
-  return { key: `${owner}:1:${limit.type}:${limit.name}`, owner, limit }
+  return { key: `${owner}:1:${limit.type}:${limit.name}`, owner, limit, exact: false }
 }
 
 const perMinute = applied('credential', { type: 'rate', name: 'minute', limit: 10, windowSeconds: 60 })

@@ -1,24 +1,8 @@
 import { type CounterEntry, CounterTable } from './counter-table.ts'
+import { type AppliedCredits, type CreditLedger, isCredits, spendAll } from './credit-ledger.ts'
 import type { AppliedLimit, Limiter, LimitResult } from './limit.ts'
-import { type Counter, currentCounter, giveBack, takeFromCounter } from './limit-arithmetic.ts'
+import { type Counter, giveBack, takeFromCounter } from './limit-arithmetic.ts'
 import { allowedResult, type LimitOutcome, refusedResult } from './limit-outcome.ts'
-import type { Credits } from './records.ts'
-
-/** Where credits are kept durably and exactly: nodes and restarts must not give them out twice. */
-export interface CreditLedger {
-  /**
-   * Takes `cost` or nothing; a negative cost gives back. A key seen for the first time starts full.
-   * @throws when it cannot be reached: then the request is not allowed, and nothing is taken
-   */
-  spend(key: string, limit: Credits, cost: number, nowMs: number): Promise<SpentCredits>
-}
-
-export interface SpentCredits {
-  readonly allowed: boolean
-  readonly remaining: number
-  /** When refused: null, waiting does not help. */
-  readonly retryAfterMs: number | null
-}
 
 export interface MemoryLimiterOptions {
   /** Most counters kept, 1 or more; beyond it those that are full again are forgotten first. */
@@ -30,9 +14,6 @@ export interface MemoryLimiterOptions {
 interface MemoryOutcome extends LimitOutcome {
   /** The counter to keep if all allow it. */
   readonly next: Counter
-}
-interface AppliedCredits extends AppliedLimit {
-  readonly limit: Credits
 }
 
 const NOTHING_APPLIES: LimitResult = { allowed: true, states: [] }
@@ -77,7 +58,7 @@ export class MemoryLimiter implements Limiter {
       isAllowed &&= outcome.allowed
     }
     if (!isAllowed) {
-      this.#noteClock(here, nowMs)
+      for (const { applied } of here) this.#counters.noteClock(applied.key, applied.limit, nowMs)
       return refusedResult(this.#untaken(here, nowMs), nowMs)
     }
     for (const { applied, next } of here) this.#counters.set(applied.key, applied.limit, next, nowMs)
@@ -107,27 +88,15 @@ export class MemoryLimiter implements Limiter {
     cost: number,
     nowMs: number,
   ): Promise<LimitResult> {
-    const spent: AppliedCredits[] = []
-    const outcomes: LimitOutcome[] = []
-    let isAllowed = true
     try {
-      for (const applied of inLedger) {
-        const outcome = await spend(ledger, applied, cost, nowMs)
-        outcomes.push(outcome)
-        isAllowed = outcome.allowed
-        if (!isAllowed) break
-        spent.push(applied)
-      }
+      const { allowed, outcomes } = await spendAll(ledger, inLedger, cost, nowMs)
+      if (allowed) return allowedResult([...here, ...outcomes], nowMs)
+      this.#giveBack(here, cost, nowMs)
+      return refusedResult([...this.#untaken(here, nowMs), ...outcomes], nowMs)
     } catch (fault) {
       this.#giveBack(here, cost, nowMs)
-      // The ledger has just failed: what it still takes back is good, and the fault that counts is the first.
-      await Promise.allSettled(spent.map((one) => spend(ledger, one, -cost, nowMs)))
       throw fault
     }
-    if (isAllowed) return allowedResult([...here, ...outcomes], nowMs)
-    this.#giveBack(here, cost, nowMs)
-    const returned = await Promise.all(spent.map((one) => spend(ledger, one, -cost, nowMs)))
-    return refusedResult([...this.#untaken(here, nowMs), ...returned, outcomes.at(-1)!], nowMs)
   }
 
   #workOut(applied: AppliedLimit, cost: number, nowMs: number): MemoryOutcome {
@@ -147,16 +116,6 @@ export class MemoryLimiter implements Limiter {
     return outcomes.map((one) => (one.allowed ? this.#workOut(one.applied, 0, nowMs) : one))
   }
 
-  /** Nothing is spent, but a clock that went back must be kept: waiting would not count otherwise. */
-  #noteClock(outcomes: readonly MemoryOutcome[], nowMs: number): void {
-    for (const { applied } of outcomes) {
-      const counter = this.#counters.get(applied.key)
-      if (counter === undefined || counter.b <= nowMs) continue
-      const current = currentCounter(applied.limit, counter, nowMs)
-      if (current.b < counter.b) this.#counters.set(applied.key, applied.limit, current, nowMs)
-    }
-  }
-
   #giveBack(outcomes: readonly MemoryOutcome[], cost: number, nowMs: number): void {
     for (const { applied, next } of outcomes) {
       const counter = this.#counters.get(applied.key)
@@ -164,31 +123,4 @@ export class MemoryLimiter implements Limiter {
       this.#counters.set(applied.key, applied.limit, giveBack(applied.limit, counter, next, cost), nowMs)
     }
   }
-}
-
-function isCredits(applied: AppliedLimit): applied is AppliedCredits {
-  return applied.limit.type === 'credits'
-}
-
-async function spend(
-  ledger: CreditLedger,
-  applied: AppliedCredits,
-  cost: number,
-  nowMs: number,
-): Promise<LimitOutcome> {
-  const { limit, key } = applied
-  const { allowed, remaining, retryAfterMs } = await ledger.spend(key, limit, cost, nowMs)
-  return {
-    applied,
-    allowed,
-    remaining,
-    retryAfterMs,
-    resetMs: longestResetMs(limit, limit.limit - remaining),
-  }
-}
-
-/** The ledger keeps to itself when it refilled last, so this is the longest it can take. */
-function longestResetMs({ refill }: Credits, used: number): number | null {
-  if (used === 0) return 0
-  return refill === null ? null : Math.ceil(used / refill.amount) * refill.everySeconds * 1000
 }

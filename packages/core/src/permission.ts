@@ -6,8 +6,8 @@ export type RoleFinder = (roleId: string) => RoleRecord | undefined
 
 /** Ids of all roles that count for this API, of the credential's grants and the principal's ceiling. */
 export function roleIdsFor(
-  credential: CredentialRecord,
-  principal: PrincipalRecord,
+  credential: Pick<CredentialRecord, 'grants'>,
+  principal: Pick<PrincipalRecord, 'ceiling'>,
   apiId: string,
 ): string[] {
   const ids: string[] = []

@@ -68,6 +68,16 @@ export interface ApiRecord extends Row {
   /** Name, in lower case, of one further header in which a key is accepted; null: none. */
   readonly credentialHeader: string | null
   readonly limits: readonly Limit[]
+  /**
+   * While the store is gone: how long, after the lease has ended, those who are known go on being served by what was
+   * known of them; 0 (the default): not at all. A revocation that a node cannot hear of takes that much longer.
+   */
+  readonly outageGraceSeconds: number
+  /**
+   * Whether every request asks whoever counts for all nodes. Otherwise nodes hold a few units of a limit in
+   * advance, and so many more than the limit may pass (docs/guides/limits.md).
+   */
+  readonly exactLimits: boolean
   readonly metadata: Metadata
   /** True of the API `credence`, which every workspace has from the start and nobody changes. */
   readonly builtIn: boolean

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import { type Limiter, LimitUnavailable } from './limit.ts'
 import type { CredentialRecord, Records, TableName } from './records.ts'
+import { SourceBudget } from './source-budget.ts'
 import { aRequest, Installation, keyOf } from './testing/installation.ts'
 import { anApi, aPrincipal, aRole, aRoute } from './testing/records.ts'
 import { verify } from './verify.ts'
@@ -90,6 +92,54 @@ describe('verify, when proof and records are cached', () => {
     }
   })
 
+  it('never refuses for want of a credential because of a cached API, nor because of a cached limit', async () => {
+    const header = { headers: ['x-acme-key', key] }
+    assert.equal((await ask({ ...header, api: anApi() })).code, 'MISSING')
+    here.put('api', anApi({ credentialHeader: 'x-acme-key' }))
+    assert.equal((await ask({ ...header, api: anApi() })).code, 'VALID')
+    const limits = [{ type: 'quota', name: 'calls', limit: 1, period: 'month' }] as const
+    here.change('credential', { ...credential, limits })
+    assert.equal((await ask()).code, 'VALID')
+    assert.equal((await ask()).code, 'QUOTA_EXCEEDED')
+    here.put('credential', { ...credential, revision: 2, limits: [{ ...limits[0], limit: 9 }] })
+    assert.equal((await ask()).code, 'VALID')
+  })
+
+  it('asks the store whether a limit still stands without counting the request again', async () => {
+    const limits = [{ type: 'quota', name: 'calls', limit: 1, period: 'month' }] as const
+    here.change('credential', { ...credential, limits })
+    await ask()
+    here.reads.length = here.taken.length = 0
+    assert.equal((await ask()).code, 'QUOTA_EXCEEDED')
+    assert.deepEqual(here.reads.toSorted(), [
+      `api/${anApi().id}`,
+      `credential/${credential.id}`,
+      `principal/${aPrincipal().id}`,
+    ])
+    assert.equal(here.taken.length, 1)
+  })
+
+  it('reads again within a budget for each source; beyond it a refusal is as old as the lease allows', async () => {
+    const rereads = new SourceBudget({ perSecond: 1, burst: 3, maxSources: 10 })
+    const refused = async (ip: string) => {
+      const before = here.reads.length
+      const request = aRequest(key, { scopes: 'orders:write', ip })
+      assert.equal((await verify(request, { ...here.verifier, rereads })).code, 'INSUFFICIENT_SCOPE')
+      return here.reads.length > before
+    }
+    here.change('credential', {
+      ...credential,
+      grants: [{ ...credential.grants[0]!, scopes: ['orders:read'] }],
+    })
+    await ask()
+    const flood = []
+    for (let i = 0; i < 6; i++) flood.push(await refused('192.0.2.1'))
+    assert.deepEqual(flood, [true, true, true, false, false, false])
+    assert.equal(await refused('192.0.2.2'), true, 'another source has its own')
+    here.nowMs += 1000
+    assert.equal(await refused('192.0.2.1'), true)
+  })
+
   it('drops the proof when its version is gone or holds another digest', async () => {
     const second = here.version(credential, 2)
     here.change('credential', { ...credential, versions: [second] })
@@ -137,6 +187,75 @@ describe('verify, when proof and records are cached', () => {
     }
     here.verifier.lookup.invalidate('principal', aPrincipal().id)
     assert.equal((await ask()).code, 'UNAVAILABLE')
+  })
+
+  describe('and the store is gone', () => {
+    const graceful = anApi({ outageGraceSeconds: 30 })
+    beforeEach(async () => {
+      here.change('api', graceful)
+      await ask({ api: graceful })
+      here.isReachable = false
+      here.overdueMs = 12_300
+    })
+
+    it('goes on with what is known while the grace of the API lasts, and says how old that may be', async () => {
+      const decision = await ask({ api: graceful })
+      assert.deepEqual([decision.code, decision.staleSeconds], ['VALID', 13])
+      here.overdueMs = 30_000
+      assert.equal((await ask({ api: graceful })).code, 'VALID')
+      here.overdueMs = 30_001
+      assert.equal((await ask({ api: graceful })).code, 'UNAVAILABLE')
+    })
+
+    it('answers UNAVAILABLE for an API that has not chosen a grace', async () => {
+      assert.equal((await ask({ api: anApi() })).code, 'UNAVAILABLE')
+    })
+
+    it('answers UNAVAILABLE for who is not known, who asks for its own write, and what is known to refuse', async () => {
+      const unknown = { headers: ['X-API-Key', keyOf(credential, 9)] }
+      for (const change of [unknown, { fresh: true }, { scopes: 'orders:write' }]) {
+        assert.equal((await ask({ api: graceful, ...change })).code, 'UNAVAILABLE')
+      }
+    })
+
+    it('still runs time, conditions and limits', async () => {
+      here.overdueMs = 0
+      const limits = [{ type: 'quota', name: 'calls', limit: 1, period: 'month' }] as const
+      here.isReachable = true
+      here.change('credential', { ...credential, limits, expiresAtMs: here.nowMs + 1000 })
+      assert.equal((await ask({ api: graceful })).code, 'VALID')
+      here.isReachable = false
+      here.overdueMs = 500
+      assert.equal((await ask({ api: graceful })).code, 'QUOTA_EXCEEDED')
+      here.nowMs += 1000
+      assert.equal((await ask({ api: graceful })).code, 'UNAVAILABLE', 'expired, as far as is known')
+    })
+
+    it('is as before once the store is back', async () => {
+      await ask({ api: graceful })
+      here.isReachable = true
+      const decision = await ask({ api: graceful })
+      assert.deepEqual([decision.code, decision.staleSeconds], ['VALID', null])
+    })
+  })
+
+  it('answers UNAVAILABLE where the limits cannot be counted, whether that shows at once or later', async () => {
+    here.change('principal', aPrincipal({ limits: [{ type: 'quota', name: 'd', limit: 5, period: 'day' }] }))
+    const limiters: Limiter[] = [
+      { take: () => Promise.reject(new LimitUnavailable('the ledger is away')) },
+      {
+        take: () => {
+          throw new LimitUnavailable('the ledger is away')
+        },
+      },
+    ]
+    for (const limiter of limiters) {
+      const decision = await verify(aRequest(key), { ...here.verifier, limiter })
+      assert.deepEqual([decision.code, decision.failedCheck], ['UNAVAILABLE', 'limits'])
+      assert.equal(decision.retryAfterSeconds, 1)
+    }
+    const limiter = { take: () => Promise.reject(new Error('a fault')) }
+    await assert.rejects(verify(aRequest(key), { ...here.verifier, limiter }), /a fault/)
   })
 
   it('lets a fault that is none of the store surface as one', async () => {

@@ -9,7 +9,7 @@ import {
   type RandomBytes,
 } from '@credence/core'
 import type { Config } from './config.ts'
-import { HostProblem } from './host.ts'
+import { HostProblem } from './host-problem.ts'
 import type { Store } from './store/port.ts'
 
 /** Where the first admin key is written, and where the command line finds it. */

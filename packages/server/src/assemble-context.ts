@@ -1,36 +1,28 @@
-import { performance } from 'node:perf_hooks'
-import {
-  CachedLookup,
-  Follower,
-  generateId,
-  MemoryLimiter,
-  ProofCache,
-  type RandomBytes,
-  type SealingKeys,
-} from '@credence/core'
-import type { Logger } from 'pino'
-import { ApiDirectory } from './api-directory.ts'
-import type { Config } from './config.ts'
+import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context } from './context.ts'
+import { type FeedParts, followFeed } from './follow-feed.ts'
+import { openLimits, type Shared } from './limits/open-limits.ts'
+import { restoreQuotas } from './limits/saved-quotas.ts'
+import { StoreCredits } from './limits/store-credits.ts'
 import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
+import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
-import type { Store } from './store/port.ts'
 import type { UsageStore } from './store/usage-port.ts'
 
 /** What a context is made from. */
-export interface Parts {
-  readonly config: Config
-  readonly store: Store
+export interface Parts extends FeedParts {
   readonly usageStore: UsageStore
+  /** The primary of this worker; null: this process has none. */
+  readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
   readonly defaultWorkspaceId: string
-  readonly log: Logger
-  readonly clock: () => number
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
+  /** Makes what the node knows out of what this process knows; left out: it is the only one. */
+  readonly viewOfNode?: (own: NodeView) => NodeView
   /** Calls back every so many milliseconds until the function it returns is called. */
   readonly every: (ms: number, callback: () => void) => () => void
 }
@@ -38,37 +30,24 @@ export interface Parts {
 /** How often what is counted in memory is written. A crash loses at most this much of it. Milliseconds. */
 const FLUSH_EVERY_MS = 1000
 const MAX_USAGE_ENTRIES = 100_000
+/** A caller that is refused 20 times a second is told by the store each time; what comes above, by the cache. */
+const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
+/** Many times what two look-ups take; little to whoever mistyped a key. Milliseconds. */
+const UNPROVEN_ANSWER_MS = 5
 
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
-export async function assembleContext(parts: Parts): Promise<{ context: Context; limiter: MemoryLimiter }> {
+export async function assembleContext(parts: Parts): Promise<Context> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const directory = new ApiDirectory(store)
-  let feedWorks = true
-  const follower: Follower = new Follower(await store.position(), {
-    feed: store,
-    lookup: () => lookup,
-    onTouched: async (table, id) => {
-      if (table === 'api') await directory.refresh(id)
-    },
-    onMissed: () => directory.load(),
-    onMoved: () => {},
-    onFault: (error) => {
-      if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
-      if (error === null && !feedWorks) log.info('the feed can be read again')
-      feedWorks = error === null
-    },
-    leaseMs: config.leaseMs,
-    monotonic: () => performance.now(),
-    wall: clock,
+  const { directory, follower, lookup, members } = await followFeed(parts)
+  const limits = await openLimits({
+    ...{ config, primary: parts.primary, log, clock, every },
+    credits: new StoreCredits(store),
+    installationId: parts.defaultWorkspaceId,
+    nodes: () => Math.max(1, members.list.length),
+    random: Math.random,
   })
-  const lookup = new CachedLookup(store, follower, config.cacheEntries)
-  await directory.load()
-  await follower.poll()
-  const limiter = new MemoryLimiter({
-    maxCounters: config.limitCounters,
-    ledger: { spend: (...args) => store.spendCredits(...args) },
-  })
-  limiter.restore((await usageStore.loadCounters()).map(([key, a, b]) => [key, { a, b }] as const))
+  const { limiter } = limits
+  if (limits.quotas !== null) await restoreQuotas(usageStore, limits.quotas)
   const usage = new UsageRecorder({
     store: usageStore,
     flushEveryMs: FLUSH_EVERY_MS,
@@ -81,21 +60,32 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
   metrics.watch({
     feed: () => ({ position: follower.position, lagMs: follower.lagMs() }),
     usage: () => usage.stats,
+    limits: limits.state,
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
-  const context: Context = {
+  const decisions = new DecisionLog()
+  const own = viewOfOne(decisions, metrics)
+  return {
     config,
     store,
     usageStore,
     lookup,
     follower,
+    members,
     directory,
-    verifier: { lookup, proofs, sealingKeys, limiter, clock },
+    verifier: {
+      ...{ lookup, proofs, sealingKeys, limiter, clock },
+      rereads: new SourceBudget(REREADS),
+      pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
+    },
     limiter,
+    limits,
     sealingKeys,
     usage,
-    decisions: new DecisionLog(),
+    decisions,
     metrics,
+    node: parts.viewOfNode?.(own) ?? own,
+    worker: parts.process.worker,
     log,
     clock,
     randomBytes,
@@ -105,5 +95,4 @@ export async function assembleContext(parts: Parts): Promise<{ context: Context;
     readiness: { ready: true },
     startedAtMs: clock(),
   }
-  return { context, limiter }
 }

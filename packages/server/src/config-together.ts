@@ -23,6 +23,13 @@ export function problemsTogether(values: SettingValues): ConfigProblem[] {
       allowed: SETTINGS.feedPollMs.allowed,
     })
   }
+  if (values.databaseUrl !== null && values.revocationsJournalPath !== null) {
+    problems.push({
+      setting: SETTINGS.revocationsJournalPath.name,
+      problem: `is for the embedded store: with ${SETTINGS.databaseUrl.name} no journal is kept`,
+      allowed: null,
+    })
+  }
   return [...problems, ...plainListenerProblems(values), ...sameAddressProblems(values)]
 }
 

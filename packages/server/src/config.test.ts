@@ -36,7 +36,7 @@ test('an empty environment gives the documented defaults', () => {
   assert.equal(config.dataPath, './data')
   assert.equal(config.keyringPath, 'data/keyring.json')
   assert.deepEqual(config.trustedProxies, [])
-  assert.equal(config.upstreamAllow.length, 2)
+  assert.equal(config.upstreamAllow, null)
   assert.equal(config.bodyLimitBytes, 262_144)
   assert.equal(config.leaseMs, 1000)
   assert.equal(config.readinessDelaySeconds, 0)
@@ -50,6 +50,28 @@ test('the keyring lies in the data folder unless it has a path of its own', () =
 test('the configuration cannot be changed after it was parsed', () => {
   const config = accept({})
   assert.throws(() => Object.assign(config, { leaseMs: 60_000 }), TypeError)
+})
+
+test('the configuration is plain data, so that a primary can hand it to its workers as it is', () => {
+  const config = accept({
+    CREDENCE_TRUSTED_PROXIES: '10.0.0.0/8,::1',
+    CREDENCE_PUBLIC_URL: 'https://credence.example',
+    CREDENCE_VALKEY_URL: 'valkeys://user:pass@valkey.example:6380/2',
+    CREDENCE_ADMIN_LISTEN: '127.0.0.1:1',
+    CREDENCE_WORKERS: 'auto',
+  })
+  assert.deepEqual(structuredClone(config), config)
+})
+
+test('as many workers as asked for, or one for each core', () => {
+  assert.equal(accept({}).workers, 1)
+  assert.equal(accept({ CREDENCE_WORKERS: '256' }).workers, 256)
+  assert.equal(accept({ CREDENCE_WORKERS: 'auto' }).workers, 'auto')
+  for (const workers of ['0', '257', '-1', '1.5', 'AUTO', 'all']) {
+    const problem = only(refuse({ CREDENCE_WORKERS: workers }))
+    assert.equal(problem.setting, 'CREDENCE_WORKERS')
+    assert.match(problem.allowed ?? '', /from 1 to 256, or `auto`/)
+  }
 })
 
 test('a setting can come from the config file, and a variable wins over it', () => {
@@ -263,6 +285,47 @@ test('a database is named by a postgres:// URL, which says how it is encrypted u
     const { problem } = only(refuse({ CREDENCE_DATABASE_URL: url }))
     assert.match(problem, expected)
     assert.doesNotMatch(problem, /hunter2/)
+  }
+})
+
+test("Valkey's address is a URL; redis and valkey mean the same, and an s at the end means TLS", () => {
+  const plain = { username: null, password: null, database: 0, tls: false, port: 6379 }
+  for (const [url, expected] of [
+    ['redis://cache', { ...plain, host: 'cache' }],
+    ['valkey://cache/', { ...plain, host: 'cache' }],
+    ['rediss://cache:7000/3', { ...plain, host: 'cache', port: 7000, database: 3, tls: true }],
+    ['valkeys://[::1]:7000', { ...plain, host: '::1', port: 7000, tls: true }],
+    ['redis://:p%40ss%2F@10.0.0.1', { ...plain, host: '10.0.0.1', password: 'p@ss/' }],
+    [
+      'redis://credence:x%3Ay@cache/15',
+      { ...plain, host: 'cache', username: 'credence', password: 'x:y', database: 15 },
+    ],
+  ] as const) {
+    assert.deepEqual(accept({ CREDENCE_VALKEY_URL: url }).valkeyUrl, expected)
+  }
+  const file = { '/secret': 'valkeys://:hunter2@cache\n' }
+  assert.equal(accept({ CREDENCE_VALKEY_URL_FILE: '/secret' }, file).valkeyUrl?.password, 'hunter2')
+  assert.equal(accept({}).valkeyUrl, null)
+})
+
+test('what is no address of a Valkey is refused by name, and its password never repeated', () => {
+  for (const [url, expected] of [
+    ['cache:6379', /is not a valkey:\/\//],
+    ['https://u:hunter2@cache', /is not a valkey:\/\//],
+    ['redis://u:hunter2@cache:99999', /is not a valkey:\/\//],
+    ['redis://', /is not a valkey:\/\/|names no host/],
+    ['redis:///0', /names no host/],
+    ['redis://:hunter2@cache/zero', /not the number of a database/],
+    ['redis://:hunter2@cache/1/2', /not the number of a database/],
+    ['redis://:hunter2@cache/?db=1', /has a query or a fragment/],
+    ['redis://:hunter2@cache#1', /has a query or a fragment/],
+    ['redis://user@cache', /names a user without a password/],
+    ['redis://:hunter2%zz@cache', /broken percent escape/],
+  ] as const) {
+    const { setting, problem, allowed } = only(refuse({ CREDENCE_VALKEY_URL: url }))
+    assert.equal(setting, 'CREDENCE_VALKEY_URL')
+    assert.match(problem, expected)
+    assert.doesNotMatch(`${problem} ${allowed}`, /hunter2/)
   }
 })
 

@@ -19,7 +19,10 @@ import {
 } from './settings.ts'
 
 /** The configuration of one server, whole and checked. See settings.ts for the meaning of each value. */
-export type Config = Omit<SettingValues, 'keyringPath'> & { readonly keyringPath: string }
+export type Config = Omit<SettingValues, PathInData> & { readonly [K in PathInData]: string }
+
+/** A file in the data folder, unless the setting says otherwise. */
+type PathInData = 'keyringPath' | 'revocationsJournalPath'
 
 export type { ConfigProblem, ReadFile }
 
@@ -30,7 +33,7 @@ export type ConfigResult =
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Variables of the same prefix that belong to the CLI and to tests. */
-const NOT_OURS = /^CREDENCE_(?:KEY|KEY_FILE|URL|PROFILE|TEST_.*)$/
+const NOT_OURS = /^CREDENCE_(?:KEY|KEY_FILE|URL|PROFILE|COPY_TO|COPY_TO_FILE|TEST_.*)$/
 
 /** A setting's text, and where it came from, for messages. */
 interface Source {
@@ -60,8 +63,10 @@ export function parseConfig(env: Environment, readFile: ReadFile): ConfigResult 
   const settled = values as SettingValues
   problems.push(...problemsTogether(settled))
   if (problems.length > 0) return { ok: false, problems }
-  const keyringPath = settled.keyringPath ?? join(settled.dataPath, 'keyring.json')
-  return { ok: true, config: Object.freeze({ ...settled, keyringPath }) }
+  const { dataPath } = settled
+  const keyringPath = settled.keyringPath ?? join(dataPath, 'keyring.json')
+  const revocationsJournalPath = settled.revocationsJournalPath ?? join(dataPath, 'revocations.jsonl')
+  return { ok: true, config: Object.freeze({ ...settled, keyringPath, revocationsJournalPath }) }
 }
 
 /** The problems as lines for a terminal. */

@@ -2,8 +2,11 @@ import type { CachedLookup, Follower, Limiter, RandomBytes, SealingKeys, Verifie
 import type { Logger } from 'pino'
 import type { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
+import type { Limits } from './limits/open-limits.ts'
+import type { Members } from './members.ts'
 import type { DecisionLog } from './observe/decisions.ts'
 import type { Metrics } from './observe/metrics.ts'
+import type { NodeView } from './observe/node-view.ts'
 import type { UsageRecorder } from './observe/usage.ts'
 import type { Store } from './store/port.ts'
 import type { UsageStore } from './store/usage-port.ts'
@@ -15,20 +18,27 @@ export interface OwnListener {
   readonly port: number
 }
 
-/** What the parts of a running server share. Made by hand in serve.ts. */
+/** What the parts of a process that answers requests share. Made by hand in assemble-context.ts. */
 export interface Context {
   readonly config: Config
   readonly store: Store
   readonly usageStore: UsageStore
   readonly lookup: CachedLookup
   readonly follower: Follower
+  readonly members: Members
   readonly directory: ApiDirectory
   readonly verifier: Verifier
   readonly limiter: Limiter
+  /** Whoever counts limits, and remembers what may be used once. */
+  readonly limits: Limits
   readonly sealingKeys: SealingKeys
   readonly usage: UsageRecorder
   readonly decisions: DecisionLog
   readonly metrics: Metrics
+  /** What this process and the others of its node know together. */
+  readonly node: NodeView
+  /** The number of this process among the workers of its node, from 1; 0: it is the only one. */
+  readonly worker: number
   readonly log: Logger
   /** Wall clock, milliseconds since the epoch. */
   readonly clock: () => number

@@ -4,14 +4,15 @@ import { adminKeyPath, newAdminKey, settleAdminKey } from './admin-key-file.ts'
 import type { Environment } from './config.ts'
 import {
   configFrom,
-  HostProblem,
   keyringFor,
   onHost,
   openStore,
   openUsage,
   planOf,
   type Streams,
+  tellOfJournal,
 } from './host.ts'
+import { HostProblem } from './host-problem.ts'
 import { createKeyring, showFingerprint } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME, recoverAdmin as makeAdminKey } from './operations/bootstrap.ts'
 
@@ -34,7 +35,7 @@ export function migrateFromEnvironment(
       if (pending.length === 0) streams.stdout.write('  nothing to do\n')
     }
     if (!plan && parts.store.pending.length + parts.usage.pending.length > 0) {
-      await (await openStore({ ...config, migrate: 'auto' })).close()
+      await (await openStore({ ...config, migrate: 'auto' }, tellOfJournal(streams))).close()
       await (await openUsage({ ...config, migrate: 'auto' })).close()
       streams.stdout.write('done\n')
     }
@@ -65,7 +66,7 @@ export function makeKeyring(env: Environment, streams: Streams): Promise<number>
 export function recoverAdmin(env: Environment, streams: Streams): Promise<number> {
   return onHost(streams, async () => {
     const config = configFrom(env)
-    const store = await openStore(config)
+    const store = await openStore(config, tellOfJournal(streams))
     try {
       const { sealingKeys } = await keyringFor(config, store)
       const workspace = await store.readByName('workspace', null, DEFAULT_WORKSPACE_NAME)

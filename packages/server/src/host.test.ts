@@ -12,7 +12,7 @@ function loaded(code: string, dataPath: string): string {
     await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)})
     const open = async (env) => {
       const { config } = parseConfig({ CREDENCE_DATA: ${JSON.stringify(dataPath)}, ...env }, () => '')
-      for (const open of [openStore, openUsage]) await (await open(config)).close()
+      for (const open of [openStore, openUsage]) await (await open(config, () => {})).close()
     }
     ${code}
     const { cache } = createRequire(import.meta.url)

@@ -1,26 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
+import { HOST_EXIT, HostProblem } from './host-problem.ts'
+import { finishRestore } from './keep/finish-restore.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import { DEFAULT_WORKSPACE_NAME } from './operations/bootstrap.ts'
+import type { JournalTried } from './store/keep-journal.ts'
 import { type MigrationPlan, USAGE_MIGRATIONS } from './store/migrate.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { planMigrations } from './store/sqlite-migrate.ts'
+import { StoreInUse } from './store/sqlite-use.ts'
 import type { UsageStore } from './store/usage-port.ts'
 import { openUsageStore } from './store/usage-store.ts'
+import { type Certificate, type CertificatePaths, loadCertificate } from './tls.ts'
 
 /** Where the command's words go. */
 export interface Streams {
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown }
-}
-
-/** What the operator can mend: told as one sentence, without a stack. */
-export class HostProblem extends Error {
-  override name = 'HostProblem'
 }
 
 /** Setting of the store: which keyring its digests are sealed under. */
@@ -37,10 +37,23 @@ export function storePath(config: Config): string {
   return join(config.dataPath, 'credence.db')
 }
 
-/** The store that the configuration names. Only a process that uses PostgreSQL loads what speaks to it. */
-export async function openStore(config: Config): Promise<Store> {
+export function usagePath(config: Config): string {
+  return join(config.dataPath, 'usage.db')
+}
+
+/**
+ * The store that the configuration names. Only a process that uses PostgreSQL loads what speaks to it. Ends a restore
+ * of the embedded one that died first.
+ * @param onJournal told whether the journal of revocations is kept, which an embedded store has
+ */
+export async function openStore(config: Config, onJournal: (tried: JournalTried) => void): Promise<Store> {
   const { databaseUrl, databasePoolSize, databaseReadTimeoutMs, migrate } = config
-  if (databaseUrl === null) return openSqliteStore({ path: storePath(config), migrate, clock: Date.now })
+  if (databaseUrl === null) {
+    const path = storePath(config)
+    finishRestore(resolve(path))
+    const journal = { path: config.revocationsJournalPath, onTried: onJournal }
+    return openSqliteStore({ path, migrate, clock: Date.now, journal })
+  }
   const { openPostgresStore } = await import('./store/postgres.ts')
   return openPostgresStore({
     url: databaseUrl,
@@ -52,27 +65,45 @@ export async function openStore(config: Config): Promise<Store> {
   })
 }
 
+/** Tells whoever runs a command of the host when the journal is not kept. */
+export function tellOfJournal(streams: Streams): (tried: JournalTried) => void {
+  return ({ problem }) => {
+    if (problem === null) return
+    streams.stderr.write(`! the journal of revocations is not written: ${problem}\n`)
+  }
+}
+
+/** Null: no TLS is asked for. @throws HostProblem when the files hold nothing usable */
+export function certificateFor(config: Config): Certificate | null {
+  const paths = certificatePaths(config)
+  if (paths === null) return null
+  const loaded = loadCertificate(paths)
+  if (!loaded.ok) throw new HostProblem(loaded.problem)
+  return loaded.certificate
+}
+
+export function certificatePaths({ tlsCertPath, tlsKeyPath }: Config): CertificatePaths | null {
+  return tlsCertPath === null || tlsKeyPath === null ? null : { certPath: tlsCertPath, keyPath: tlsKeyPath }
+}
+
 /** Usage, beside the store. */
-export async function openUsage({ dataPath, databaseUrl, migrate }: Config): Promise<UsageStore> {
-  if (databaseUrl === null) return openUsageStore({ path: usagePath(dataPath), migrate, clock: Date.now })
+export async function openUsage(config: Config): Promise<UsageStore> {
+  const { databaseUrl, migrate } = config
+  if (databaseUrl === null) return openUsageStore({ path: usagePath(config), migrate, clock: Date.now })
   const { openPostgresUsageStore } = await import('./store/postgres-usage.ts')
   return openPostgresUsageStore({ url: databaseUrl, migrate, clock: Date.now })
 }
 
 /** What a start would still do to the schema, part by part. @throws StoreFault as a start would */
 export async function planOf(config: Config): Promise<{ store: MigrationPlan; usage: MigrationPlan }> {
-  const { dataPath, databaseUrl } = config
+  const { databaseUrl } = config
   if (databaseUrl === null) {
     const store = planMigrations(storePath(config))
-    return { store, usage: planMigrations(usagePath(dataPath), USAGE_MIGRATIONS) }
+    return { store, usage: planMigrations(usagePath(config), USAGE_MIGRATIONS) }
   }
   const { planPostgresStore } = await import('./store/postgres.ts')
   const { planPostgresUsage } = await import('./store/postgres-usage.ts')
   return { store: await planPostgresStore(databaseUrl), usage: await planPostgresUsage(databaseUrl) }
-}
-
-function usagePath(dataPath: string): string {
-  return join(dataPath, 'usage.db')
 }
 
 /**
@@ -102,22 +133,25 @@ export async function keyringFor(config: Config, store: Store): Promise<Keyring>
   return opened.keyring
 }
 
-/** Runs a command of the host; what the operator can mend becomes one line and exit code 1. */
+/** Runs a command of the host; what the operator can mend becomes a line or two and an exit code. */
 export async function onHost(streams: Streams, command: () => Promise<number>): Promise<number> {
   try {
     return await command()
   } catch (error) {
-    if (!(error instanceof HostProblem || error instanceof StoreFault) && !isSystemError(error)) {
-      throw error
-    }
-    streams.stderr.write(`credence: ${(error as Error).message}\n`)
-    return 1
+    if (!isMendable(error)) throw error
+    streams.stderr.write(`credence: ${error.message}\n`)
+    if (error instanceof HostProblem) return error.exitCode
+    return error instanceof StoreInUse ? HOST_EXIT.conflict : HOST_EXIT.refused
   }
 }
 
-/** Of the operating system: a port in use, a folder that cannot be written. */
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
+/** What the operator can mend; besides our own that is the system's: a port in use, a folder that cannot be written. */
+export function isMendable(error: unknown): error is Error {
+  return (
+    error instanceof HostProblem ||
+    error instanceof StoreFault ||
+    (error instanceof Error && 'syscall' in error)
+  )
 }
 
 /** Resolves with the first signal that asks this process to end. */

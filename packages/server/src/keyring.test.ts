@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
 import {
+  accessProblem,
   createKeyring,
   Keyring,
   type KeyringResult,
@@ -183,4 +184,16 @@ test('printing a keyring in any way shows neither material nor keys', () => {
       assert.ok(!printed.includes(text))
     }
   }
+})
+
+test("a file of root's that the service's group may read is a secret handed over, and nothing else is", () => {
+  const [root, service] = [0, 65_532]
+  for (const mode of [0o440, 0o400, 0o040]) assert.equal(accessProblem({ uid: root, mode }, service), null)
+  for (const mode of [0o640, 0o460, 0o444, 0o450, 0o442]) {
+    assert.match(accessProblem({ uid: root, mode }, service)!, new RegExp(`mode 0${mode.toString(8)},`))
+  }
+  // What is our own we can keep to ourselves, and root's own is for root.
+  assert.notEqual(accessProblem({ uid: service, mode: 0o440 }, service), null)
+  assert.notEqual(accessProblem({ uid: root, mode: 0o440 }, root), null)
+  assert.notEqual(accessProblem({ uid: 1000, mode: 0o440 }, service), null)
 })

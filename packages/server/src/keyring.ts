@@ -16,6 +16,8 @@ const KEY_BYTES = 32
 const KEY_ID = /^[a-z0-9]{1,16}$/
 const OWNER_ONLY = 0o600
 const GROUP_AND_OTHERS = 0o077
+/** Read by its owner and its group, and written by nobody. */
+const HANDED_OVER = 0o440
 
 /** What stands in the file: the master keys, oldest first. */
 interface KeyringFile {
@@ -155,16 +157,28 @@ function readOwnFile(path: string): FileText {
   try {
     const stat = fstatSync(descriptor)
     if (!stat.isFile()) return { type: 'refused', problem: `The keyring ${path} is not a file` }
-    const mode = stat.mode & 0o777
     // Windows has no such bits; access is the folder's there.
-    if (process.platform !== 'win32' && (mode & GROUP_AND_OTHERS) !== 0) {
-      const problem = `The keyring ${path} has mode 0${mode.toString(8)}, so others than its owner may use it; run: chmod 600 ${path}`
-      return { type: 'refused', problem }
-    }
+    const problem = process.platform === 'win32' ? null : accessProblem(stat, process.getuid!())
+    if (problem !== null)
+      return { type: 'refused', problem: `The keyring ${path} ${problem}; run: chmod 600 ${path}` }
     return { type: 'text', text: readFileSync(descriptor, 'utf8') }
   } finally {
     closeSync(descriptor)
   }
+}
+
+/**
+ * Whether others may use a file of ours; null: nobody. Kubernetes and systemd hand a secret over as a file of root's that
+ * the service's group may read, or its user by an access list, whose mask stands where the group's bits do.
+ */
+export function accessProblem(
+  file: { readonly uid: number; readonly mode: number },
+  ownUid: number,
+): string | null {
+  const mode = file.mode & 0o777
+  const isHandedOver = file.uid === 0 && ownUid !== 0 && (mode & ~HANDED_OVER) === 0
+  if ((mode & GROUP_AND_OTHERS) === 0 || isHandedOver) return null
+  return `has mode 0${mode.toString(8)}, so others than its owner may use it`
 }
 
 /** Messages name what is wrong and never quote the file: it holds the material. */

@@ -1,8 +1,9 @@
+import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { FastifyServerOptions } from 'fastify'
+import { capConnections } from './connection-cap.ts'
 import type { Context, OwnListener } from './context.ts'
 import { Gateway } from './gateway/gateway.ts'
-import { HostProblem } from './host.ts'
+import { certificateFor, certificatePaths } from './host.ts'
 import { registerAdministration } from './http/administration.ts'
 import { type App, createApp } from './http/app.ts'
 import { registerHealth } from './http/health.ts'
@@ -10,7 +11,7 @@ import { describeRoutes } from './http/openapi.ts'
 import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
 import { registerVerify } from './http/routes/verify.ts'
-import { type Certificate, loadCertificate, watchCertificate } from './tls.ts'
+import { type Certificate, watchCertificate } from './tls.ts'
 import { VERSION } from './version.ts'
 
 type Address = { readonly host: string; readonly port: number }
@@ -18,7 +19,8 @@ type Address = { readonly host: string; readonly port: number }
 /** Opens every listener that the configuration asks for. @returns what closes them, after draining */
 export async function openListeners(context: Context): Promise<() => Promise<void>> {
   const { config, metrics, listeners, log } = context
-  const certificate = certificateOf(context)
+  const certificate = certificateFor(config)
+  const paths = certificatePaths(config)
   const closers: (() => Promise<void>)[] = []
   const secured: { setSecureContext(certificate: Certificate): void }[] = []
 
@@ -28,8 +30,9 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     tls: Certificate | null,
     fill: (app: App) => void,
   ) {
-    const app = createApp(context, serverOptions(context, tls))
+    const app = createApp(context, { http: httpOptions(context), tls })
     app.addHook('onResponse', async (_request, reply) => metrics.responded(name, reply.statusCode))
+    capConnections(app.server, name, context)
     fill(app)
     await app.listen(address)
     if (tls !== null) secured.push(app.server as never)
@@ -53,6 +56,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     if (config.gatewayListen !== 'off') {
       const { host, port } = config.gatewayListen
       const gateway = new Gateway(context, { tls: certificate })
+      capConnections(gateway.server, 'gateway', context)
       await new Promise<void>((resolve, reject) => {
         gateway.server.once('error', reject).listen(port, host, () => resolve())
       })
@@ -65,9 +69,9 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     throw error
   }
   const unwatch =
-    certificate === null
+    certificate === null || paths === null
       ? () => {}
-      : watchCertificate(certificatePaths(context), {
+      : watchCertificate(paths, {
           current: certificate,
           apply: (renewed) => {
             for (const server of secured) server.setSecureContext(renewed)
@@ -91,26 +95,15 @@ function registerForApplications(app: App, context: Context): void {
   })
 }
 
-function certificatePaths({ config }: Context) {
-  return { certPath: config.tlsCertPath!, keyPath: config.tlsKeyPath! }
-}
-
-function certificateOf(context: Context): Certificate | null {
-  if (context.config.tlsCertPath === null) return null
-  const loaded = loadCertificate(certificatePaths(context))
-  if (!loaded.ok) throw new HostProblem(loaded.problem)
-  return loaded.certificate
-}
-
-function serverOptions({ config }: Context, tls: Certificate | null): Partial<FastifyServerOptions> {
-  const http = {
+function httpOptions({ config }: Context): ServerOptions {
+  return {
     maxHeaderSize: config.maxHeaderBytes,
     headersTimeout: config.requestHeadTimeoutSeconds * 1000,
+    // Before a head there is the handshake, which Node would wait two minutes for.
+    handshakeTimeout: config.requestHeadTimeoutSeconds * 1000,
     // How often overdue connections are looked for: a slow client is gone soon after its time.
     connectionsCheckingInterval: 1000,
   }
-  const options = tls === null ? { http } : { https: { ...http, cert: tls.cert, key: tls.key } }
-  return { ...options, forceCloseConnections: 'idle' } as Partial<FastifyServerOptions>
 }
 
 async function closeApp(app: App, drainSeconds: number): Promise<void> {

@@ -32,6 +32,14 @@ export function wholeNumber(min: number, max: number): Parser<number> {
   }
 }
 
+const COUNT = wholeNumber(1, 256)
+
+/** A number of processes; `auto`: one for each core that this process may use. */
+export const workerCount: Parser<number | 'auto'> = {
+  allowed: `${COUNT.allowed}, or \`auto\` for one on each core`,
+  parse: (text) => (text === 'auto' ? pass('auto') : COUNT.parse(text)),
+}
+
 export function oneOf<const T extends string>(...choices: readonly T[]): Parser<T> {
   return {
     allowed: choices.map((choice) => `\`${choice}\``).join(', '),
@@ -51,6 +59,12 @@ export const flag: Parser<boolean> = {
 export const filePath: Parser<string> = {
   allowed: 'a path, relative to the working directory',
   parse: (text) => (text.includes('\0') ? fail('holds a NUL character') : pass(text)),
+}
+
+export const nodeName: Parser<string> = {
+  allowed: '1 to 63 of A-Z a-z 0-9 . _ -',
+  parse: (text) =>
+    /^[A-Za-z0-9._-]{1,63}$/.test(text) ? pass(text) : fail('is not 1 to 63 of A-Z a-z 0-9 . _ -'),
 }
 
 export const listenAddress: Parser<ListenAddress> = {
@@ -109,6 +123,63 @@ export const databaseUrl: Parser<string> = {
       )
     return pass(text)
   },
+}
+
+/** Where Valkey or Redis listens, and who asks. */
+export interface ValkeyAddress {
+  /** A name or an address, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  readonly username: string | null
+  readonly password: string | null
+  readonly database: number
+  readonly tls: boolean
+}
+
+/** Scheme → whether it means TLS. */
+const VALKEY_SCHEMES = new Map([
+  ['redis:', false],
+  ['valkey:', false],
+  ['rediss:', true],
+  ['valkeys:', true],
+])
+
+/** The URL may hold a password: no problem repeats a part of it. */
+export const valkeyUrl: Parser<ValkeyAddress> = {
+  allowed: 'a `valkey://`, `valkeys://`, `redis://` or `rediss://` URL; the ones with an s mean TLS',
+  parse(text) {
+    const url = URL.canParse(text) ? new URL(text) : null
+    const tls = url === null ? undefined : VALKEY_SCHEMES.get(url.protocol)
+    if (url === null || tls === undefined) {
+      return fail('is not a valkey://, valkeys://, redis:// or rediss:// URL')
+    }
+    if (url.hostname === '') return fail('names no host')
+    if (/[?#]/.test(text)) return fail('has a query or a fragment')
+    const database = /^\/?$/.test(url.pathname) ? '0' : /^\/(\d{1,5})$/.exec(url.pathname)?.[1]
+    if (database === undefined) return fail('has a path that is not the number of a database')
+    const [username, password] = [url.username, url.password].map(decoded)
+    if (username === undefined || password === undefined) {
+      return fail('has a user or password with a broken percent escape')
+    }
+    if (username !== '' && password === '') return fail('names a user without a password')
+    return pass({
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 6379 : Number(url.port),
+      username: username === '' ? null : username,
+      password: password === '' ? null : password,
+      database: Number(database),
+      tls,
+    })
+  },
+}
+
+/** Undefined where an escape is broken. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 const LOOPBACK = new BlockList()

@@ -9,10 +9,14 @@ import {
   ipRanges,
   listenAddress,
   listenAddressOrOff,
+  nodeName,
   oneOf,
   type Parser,
   publicUrl,
+  type ValkeyAddress,
+  valkeyUrl,
   wholeNumber,
+  workerCount,
 } from './setting-parsers.ts'
 
 export interface Setting<T> extends Parser<T> {
@@ -101,11 +105,11 @@ const listening = {
     'forwarded',
     'The one family of headers that forward-auth reads.',
   ),
-  upstreamAllow: given(
+  upstreamAllow: optional(
     'CREDENCE_UPSTREAM_ALLOW',
     ipRanges,
-    '127.0.0.0/8,::1',
-    'Special-use addresses that an upstream may have all the same.',
+    'loopback, for the workspace `default` alone',
+    'Special-use addresses that upstreams may have all the same, those of every workspace.',
   ),
 }
 
@@ -144,11 +148,35 @@ const keeping = {
     '`keyring.json` in `CREDENCE_DATA`',
     'The keyring, readable by its owner alone.',
   ),
+  revocationsJournalPath: optional(
+    'CREDENCE_REVOCATIONS_JOURNAL',
+    filePath,
+    '`revocations.jsonl` in `CREDENCE_DATA`',
+    'The journal of revocations that a restore repeats; best on another disk. Kept for the embedded store only.',
+  ),
   adminKeyPath: optional(
     'CREDENCE_ADMIN_KEY_FILE',
     filePath,
     'made at the first start, in `admin.key` in `CREDENCE_DATA`',
     'A file that holds the admin key to install at the first start.',
+  ),
+}
+
+const sharing = {
+  valkeyUrl: {
+    ...optional(
+      'CREDENCE_VALKEY_URL',
+      valkeyUrl,
+      'each node counts limits alone',
+      'Valkey or Redis, in which nodes count limits together and remember what may be used once.',
+    ),
+    secret: true,
+  } satisfies Setting<ValkeyAddress | null>,
+  creditBlock: given(
+    'CREDENCE_CREDIT_BLOCK',
+    wholeNumber(1, 100_000),
+    '1',
+    'Credits taken from the store at once. With 1 they are exact; above, a crash loses fewer than this of each limit.',
   ),
 }
 
@@ -168,6 +196,12 @@ const observing = {
 }
 
 const bounds = {
+  workers: given(
+    'CREDENCE_WORKERS',
+    workerCount,
+    '1',
+    'Processes of this node that answer requests, behind the same ports.',
+  ),
   bodyLimitBytes: given(
     'CREDENCE_BODY_LIMIT_BYTES',
     wholeNumber(1024, 16_777_216),
@@ -192,6 +226,24 @@ const bounds = {
     '30',
     'Longest time an upstream may take to answer.',
   ),
+  gatewayStallSeconds: given(
+    'CREDENCE_GATEWAY_STALL_SECONDS',
+    wholeNumber(1, 3600),
+    '60',
+    'How long a caller may hold up its body or its answer before the gateway cuts it off.',
+  ),
+  gatewaySlowestBytesPerSecond: given(
+    'CREDENCE_GATEWAY_SLOWEST_BYTES_PER_SECOND',
+    wholeNumber(0, 1_000_000),
+    '240',
+    'A body or answer that moves more slowly over that time counts as held up by the caller; 0: only one that does not move.',
+  ),
+  maxConnections: given(
+    'CREDENCE_MAX_CONNECTIONS',
+    wholeNumber(1, 1_000_000),
+    '10000',
+    'Most connections of each listener, in each worker; what comes on top is closed at once.',
+  ),
   readinessDelaySeconds: given(
     'CREDENCE_READINESS_DELAY_SECONDS',
     wholeNumber(0, 300),
@@ -208,7 +260,13 @@ const bounds = {
     'CREDENCE_CACHE_ENTRIES',
     wholeNumber(2, 10_000_000),
     '50000',
-    'Most records kept in memory.',
+    'Most records of each kind kept in memory, by each worker.',
+  ),
+  cacheBytes: given(
+    'CREDENCE_CACHE_BYTES',
+    wholeNumber(1_048_576, 1_099_511_627_776),
+    '134217728',
+    'Most memory for those records, about, by each worker; what is reached first counts.',
   ),
   limitCounters: given(
     'CREDENCE_LIMIT_COUNTERS',
@@ -222,6 +280,18 @@ const bounds = {
     '1000',
     'How long a record in memory answers after the feed was last confirmed, in milliseconds: the revocation bound.',
   ),
+  changesKeptSeconds: given(
+    'CREDENCE_CHANGES_KEPT_SECONDS',
+    wholeNumber(60, 31_536_000),
+    '86400',
+    'How long entries of the feed are kept. A node that was cut off for longer begins with an empty cache.',
+  ),
+  nodeName: optional(
+    'CREDENCE_NODE_NAME',
+    nodeName,
+    "the machine's host name",
+    'What this node is called where nodes are listed.',
+  ),
   feedPollMs: given(
     'CREDENCE_FEED_POLL_MS',
     wholeNumber(10, 30_000),
@@ -231,7 +301,7 @@ const bounds = {
 }
 
 /** By the name that each has in the configuration. */
-export const SETTINGS = { ...listening, ...keeping, ...observing, ...bounds }
+export const SETTINGS = { ...listening, ...keeping, ...sharing, ...observing, ...bounds }
 
 export type SettingKey = keyof typeof SETTINGS
 /** The value of each setting, before those that follow from others are filled in. */

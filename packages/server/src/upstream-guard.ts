@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type Ip, type IpRange, ipInRanges, isSpecialUse, parseIp } from '@credence/core'
-import type { OwnListener } from './context.ts'
+import type { Context, OwnListener } from './context.ts'
 
 /** All addresses of a name. Rejects when the name cannot be resolved. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
@@ -29,6 +29,19 @@ export interface UpstreamRules {
 
 const LOOPBACK_V4: IpRange = { version: 4, groups: [0x7f00, 0], prefixBits: 8 }
 const LOOPBACK_V6: IpRange = { version: 6, groups: [0, 0, 0, 0, 0, 0, 0, 1], prefixBits: 128 }
+
+/**
+ * The rules for the upstreams of a workspace. Where the owner has not said what is allowed, this machine is, to
+ * `default` alone: its keys are the owner's, while those who hold another workspace's key need not be let at what
+ * listens here for nobody but the owner.
+ */
+export function upstreamRulesFor(
+  { config, listeners, defaultWorkspaceId }: Pick<Context, 'config' | 'listeners' | 'defaultWorkspaceId'>,
+  workspaceId: string,
+): UpstreamRules {
+  const ownDefault = workspaceId === defaultWorkspaceId ? [LOOPBACK_V4, LOOPBACK_V6] : []
+  return { allow: config.upstreamAllow ?? ownDefault, listeners, localAddresses }
+}
 
 /** A connection that the guard refused. To callers it looks like any upstream that cannot be reached. */
 export class UpstreamRefused extends Error {
@@ -81,7 +94,7 @@ export function upstreamTarget(url: string): { hostname: string; port: number } 
 export function addressProblem(ip: Ip, port: number, rules: UpstreamRules): string | null {
   if (isOwnListener(ip, port, rules)) return "is one of Credence's own listeners"
   if (isSpecialUse(ip) && !ipInRanges(ip, rules.allow)) {
-    return 'resolves to a special-use address (loopback, private, link-local, …) that CREDENCE_UPSTREAM_ALLOW does not list'
+    return 'resolves to a special-use address (loopback, private, link-local, …) that is not allowed here; CREDENCE_UPSTREAM_ALLOW lists what is'
   }
   return null
 }

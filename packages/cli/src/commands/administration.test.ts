@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runAgainst } from '../testing/run-against.ts'
 import { at, CREDENTIAL_ID, SECRET, sampleCredential } from '../testing/sample-resources.ts'
-import { factsOf } from './status.ts'
 
 const PRINCIPAL = {
   id: 'prn_0123456789ab',
@@ -134,29 +133,4 @@ test('audit tells who changed what', async () => {
     result.stdout,
     new RegExp(`^12 +4 s ago +credential.rotate +${CREDENTIAL_ID} +the host +- +r1$`, 'm'),
   )
-})
-
-test('status is flattened to pairs, whatever the server tells', async () => {
-  assert.deepEqual(
-    factsOf({
-      version: '0.1.0',
-      store: { name: 'sqlite', ok: true },
-      listen: ['a', 'b'],
-      nodes: [{ id: 1 }],
-      none: null,
-    }),
-    [
-      ['version', '0.1.0'],
-      ['store name', 'sqlite'],
-      ['store ok', 'true'],
-      ['listen', 'a b'],
-      ['nodes 1 id', '1'],
-      ['none', null],
-    ],
-  )
-  const result = await runAgainst({ 'GET /v1/status': { body: { revision_lag: 0 } } }, [
-    'status',
-    '--no-json',
-  ])
-  assert.equal(result.stdout, 'revision lag  0\n')
 })

@@ -66,7 +66,8 @@ test('every flag of apis create reaches the request', async () => {
       '--cors-origin',
       'https://app.example',
     ],
-    ...['--requires-tls', '--limit', '1000/1m', '--limit', '5/day', '--metadata', 'team=x'],
+    ...['--requires-tls', '--limit', '1000/1m', '--limit', '5/day', '--exact-limits', '--metadata', 'team=x'],
+    ...['--outage-grace', '2m'],
   ])
   assert.deepEqual(result.requests[0]?.body, {
     name: 'orders',
@@ -82,6 +83,8 @@ test('every flag of apis create reaches the request', async () => {
       { type: 'rate', name: 'default', limit: 1000, window_seconds: 60 },
       { type: 'quota', name: 'day', limit: 5, period: 'day' },
     ],
+    outage_grace_seconds: 120,
+    exact_limits: true,
     metadata: { team: 'x' },
   })
 })
@@ -102,11 +105,13 @@ test('a route is added and removed on what was read, so that no other change is 
       'GET /orders/*=orders:list',
     ],
     ...['--add-scope', 'orders:list', '--remove-scope', 'orders:read', '--no-requires-tls'],
+    ...['--no-exact-limits'],
   ])
   assert.equal(result.exitCode, 0)
   assert.equal(result.requests[1]?.headers['if-match'], '"4"')
   assert.deepEqual(result.requests[1]?.body, {
     requires_tls: false,
+    exact_limits: false,
     routes: [
       { method: 'POST', path: '/orders/*', scopes: 'orders:write', public: false },
       { method: 'GET', path: '/orders/*', scopes: 'orders:list' },

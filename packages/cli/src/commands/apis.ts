@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { pathOf } from '../client.ts'
 import type { CredenceCommand } from '../credence-command.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
 import { usageFailure } from '../failure.ts'
 import type { Invocation } from '../invocation.ts'
 import { describeLimit, limitsOf } from '../limit-flag.ts'
@@ -23,6 +24,8 @@ interface ApiOptions {
   readonly corsOrigin?: readonly string[]
   readonly requiresTls?: boolean
   readonly limit?: readonly string[]
+  readonly outageGrace?: string
+  readonly exactLimits?: boolean
   readonly metadata?: readonly string[]
 }
 
@@ -78,6 +81,7 @@ export function addApis(program: CredenceCommand, wiring: Wiring): void {
     .option('--audience <uri>', "the API's identifier")
     .option('--no-strip-base-path', 'forward the base path again')
     .option('--no-requires-tls', 'no longer demand TLS')
+    .option('--no-exact-limits', 'let nodes hold a few units of a limit in advance again')
     .option(
       '--add-route <route>',
       'add a route, or replace the one of this method and path; repeatable',
@@ -135,6 +139,11 @@ function withApiOptions(command: CredenceCommand): CredenceCommand {
       'limit on all of its requests: 100/1m, 10000/month or 500; repeatable',
       collect,
     )
+    .option(
+      '--outage-grace <duration>',
+      'while the store is gone: how long known callers are still served (default 0s)',
+    )
+    .option('--exact-limits', 'over several nodes, ask at each request whoever counts for all of them')
     .option('--metadata <name=value>', 'kept with it and never interpreted; repeatable', collect)
 }
 
@@ -151,8 +160,17 @@ function apiBody(options: ApiOptions): Record<string, unknown> {
     cors: options.corsOrigin === undefined ? undefined : { origins: splitList(options.corsOrigin) },
     requires_tls: options.requiresTls,
     limits: limitsOf({ limit: options.limit ?? [] }),
+    outage_grace_seconds: graceSeconds(options.outageGrace),
+    exact_limits: options.exactLimits,
     metadata: parseMetadata(options.metadata),
   })
+}
+
+function graceSeconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = parseDuration(text)
+  if (seconds === null) throw usageFailure('--outage-grace is a duration such as 30s or 15m')
+  return seconds
 }
 
 function changesLists(options: ApiUpdateOptions): boolean {
@@ -221,6 +239,8 @@ function showApi(invocation: Invocation, api: ApiResource): void {
     ['requires TLS', api.requires_tls ? 'yes' : null],
     ['CORS origins', api.cors?.origins.join(' ') ?? null],
     ['limits', api.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
+    ['outage grace', api.outage_grace_seconds === 0 ? null : formatDuration(api.outage_grace_seconds)],
+    ['exact limits', api.exact_limits ? 'yes' : null],
     ['metadata', metadataText(api.metadata)],
   ])
   for (const route of api.routes) invocation.printFacts([['route', describeRoute(route)]])

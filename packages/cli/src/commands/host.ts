@@ -1,7 +1,7 @@
 import type { CredenceCommand } from '../credence-command.ts'
 import type { Wiring } from '../wiring.ts'
 
-interface StartOptions {
+export interface StartOptions {
   readonly data?: string
   readonly listen?: string
   readonly gatewayListen?: string
@@ -61,14 +61,17 @@ export function addHost(program: CredenceCommand, wiring: Wiring): void {
     })
 }
 
-function withHostOptions(command: CredenceCommand): CredenceCommand {
+export function withHostOptions(command: CredenceCommand): CredenceCommand {
   return command
     .option('--data <folder>', 'the data folder (CREDENCE_DATA; default ./data)')
     .option('--config <file>', 'file of settings (CREDENCE_CONFIG)')
 }
 
 /** The environment with the settings that the command line gives: they win. */
-function envWith(env: Wiring['terminal']['env'], options: StartOptions): Record<string, string | undefined> {
+export function envWith(
+  env: Wiring['terminal']['env'],
+  options: StartOptions,
+): Record<string, string | undefined> {
   const settings: Record<string, string | undefined> = { ...env }
   for (const [option, setting] of Object.entries(SETTINGS) as [keyof StartOptions, string][]) {
     if (options[option] !== undefined) settings[setting] = options[option]

@@ -1,27 +1,63 @@
 import type { Command } from 'commander'
 import type { CredenceCommand } from '../credence-command.ts'
+import { formatDuration, formatMilliseconds } from '../duration.ts'
+import type { Invocation } from '../invocation.ts'
+import type { ProcessResource, StatusResource } from '../resources.ts'
+import type { Column } from '../table.ts'
 import type { Wiring } from '../wiring.ts'
+
+const COLUMNS: readonly Column<ProcessResource>[] = [
+  { title: 'NODE', value: (process) => process.node },
+  { title: 'WORKER', value: (process) => (process.worker === null ? '-' : String(process.worker)) },
+  { title: 'RELEASE', value: (process) => process.version },
+  { title: 'POSITION', value: (process) => String(process.position) },
+  { title: 'FEED', value: (process) => lagText(process.feed_lag_ms) },
+  { title: 'LEADER', value: (process) => (process.leader ? 'yes' : '') },
+]
 
 export function addStatus(program: CredenceCommand, wiring: Wiring): void {
   program
     .command('status')
-    .description('show how the server is: version, store, nodes, feed')
+    .description('show how the server is: release, store, nodes and how closely they follow the feed')
     .example('credence status', 'credence status --json --url https://credence.example --profile production')
     .action(async (_options: object, command: Command) => {
       const invocation = wiring.invocationOf(command)
-      const status = await (await invocation.client()).get<unknown>('/v1/status')
+      const status = await (await invocation.client()).get<StatusResource>('/v1/status')
       if (invocation.json) invocation.printJson(status)
-      else invocation.printFacts(factsOf(status))
+      else showStatus(invocation, status)
     })
 }
 
-/** Whatever the status holds, as pairs: members of members are joined by a space (`store name`). */
-export function factsOf(value: unknown, name = ''): (readonly [string, string | null])[] {
-  if (typeof value !== 'object' || value === null) return [[name, value === null ? null : String(value)]]
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
-    return [[name, value.join(' ')]]
-  return Object.entries(value).flatMap(([member, inner]) => {
-    const word = Array.isArray(value) ? String(Number(member) + 1) : member.replaceAll('_', ' ')
-    return factsOf(inner, name === '' ? word : `${name} ${word}`)
-  })
+function showStatus(invocation: Invocation, status: StatusResource): void {
+  const { feed, usage, limits } = status
+  invocation.printFacts([
+    ['release', status.version],
+    ['node', status.node],
+    ...(status.workers > 1 ? [workersFact(status)] : []),
+    ['ready', status.ready ? 'yes' : 'no'],
+    ['store', `${status.store.name}, schema ${status.store.schema}`],
+    [
+      'feed',
+      `position ${feed.position}, ${lagText(feed.lag_ms)} (bound ${formatMilliseconds(feed.bound_ms)})`,
+    ],
+    ['usage', `${usage.queued} queued, ${usage.dropped} dropped`],
+    ['limits', limitsText(limits)],
+    ['uptime', formatDuration(status.uptime_seconds)],
+    ['APIs', String(status.counts.apis)],
+    ...status.listeners.map(({ name, host, port }) => [`${name} listener`, `${host}:${port}`] as const),
+  ])
+  invocation.printTable(COLUMNS, status.processes)
+}
+
+function limitsText({ counted_by, degraded, decided_alone }: StatusResource['limits']): string {
+  const by = `counted by ${counted_by}`
+  return degraded ? `${by}: lost, ${decided_alone} requests decided alone` : by
+}
+
+function workersFact({ workers, workers_answering }: StatusResource): readonly [string, string] {
+  return ['workers', `${workers_answering} of ${workers} answer`]
+}
+
+function lagText(lagMs: number | null): string {
+  return lagMs === null ? 'not confirmed yet' : `confirmed ${formatMilliseconds(lagMs)} ago`
 }

@@ -11,6 +11,7 @@ const VALID = {
   scopes: ['orders:read'],
   limits: [{ name: 'default', limit: 100, remaining: 99 }],
   retry_after_seconds: null,
+  stale_seconds: null,
   request_id: 'r7',
 }
 const DENIED = {

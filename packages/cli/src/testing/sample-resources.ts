@@ -28,6 +28,8 @@ export function sampleApi(changes: Partial<ApiResource> = {}): ApiResource {
     cors: null,
     requires_tls: false,
     limits: [],
+    outage_grace_seconds: 0,
+    exact_limits: false,
     metadata: {},
     gateway_url: 'http://127.0.0.1:6750/',
     built_in: false,

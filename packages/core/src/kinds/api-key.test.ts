@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { FROM_CACHE, FROM_STORE } from '../cached-lookup.ts'
 import { formatKey, generateSecret } from '../key.ts'
 import { MAX_VERSIONS } from '../rotate.ts'
 import { Installation, keyOf } from '../testing/installation.ts'
 import { aCredential } from '../testing/records.ts'
 import { apiKeyKind } from './api-key.ts'
+import type { ProofContext } from './kind.ts'
 
 const absent = { id: 'ZZZZZZZZZZZZ', keyPrefix: 'crd_live' }
 
-function prove(here: Installation, value: string, fresh = false) {
-  const { lookup, proofs, sealingKeys } = here.verifier
-  return apiKeyKind.prove({ scheme: 'key', value }, { lookup, proofs, sealingKeys, fresh })
+function prove(here: Installation, value: string, change: Partial<ProofContext> = {}) {
+  const { lookup, proofs, sealingKeys, pace } = here.verifier
+  const context = { lookup, proofs, sealingKeys, pace, reading: FROM_CACHE, ...change }
+  return apiKeyKind.prove({ scheme: 'key', value }, context)
 }
 
 async function codeOf(here: Installation, value: string): Promise<string> {
@@ -40,7 +43,7 @@ describe('an API key', () => {
     const three = here.issue({ ...bare, versions: [1, 2, 3].map((version) => here.version(bare, version)) })
     await prove(here, keyOf(three.credential, 1))
     let opened = 0
-    const { lookup, proofs, sealingKeys } = here.verifier
+    const { sealingKeys } = here.verifier
     const counting = {
       ...sealingKeys,
       key: (id: string) => {
@@ -48,12 +51,44 @@ describe('an API key', () => {
         return sealingKeys.key(id)
       },
     }
-    const context = { lookup, proofs, sealingKeys: counting, fresh: false }
     for (const value of [keyOf(credential, 9), keyOf(three.credential, 9), keyOf(absent, 1)]) {
       opened = 0
-      await apiKeyKind.prove({ scheme: 'key', value }, context)
+      await prove(here, value, { sealingKeys: counting })
       assert.equal(opened, MAX_VERSIONS)
     }
+  })
+
+  it('is refused, unknown or with a wrong secret, at one moment that does not depend on which, all work done', async () => {
+    const here = new Installation()
+    const { credential, key } = here.issue()
+    await prove(here, key)
+    const turnsUntilAnswer = async (value: string) => {
+      const paced = Promise.withResolvers<void>()
+      let answered = false
+      const proof = Promise.resolve(prove(here, value, { pace: () => paced.promise }))
+      void proof.then(() => {
+        answered = true
+      })
+      // Everything that can happen before the moment comes has happened.
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.equal(answered, false)
+      const reads = here.reads.length
+      paced.resolve()
+      let turns = 0
+      for (; !answered; turns++) await null
+      assert.equal(here.reads.length, reads, 'nothing is read afterwards')
+      return [turns, (await proof).type]
+    }
+    const wrongSecret = await turnsUntilAnswer(keyOf(credential, 9))
+    assert.deepEqual(await turnsUntilAnswer(keyOf(absent, 1)), wrongSecret)
+    assert.equal(wrongSecret[1], 'refused')
+  })
+
+  it('that is right waits for nothing', async () => {
+    const here = new Installation()
+    const { key } = here.issue()
+    const proof = await prove(here, key, { pace: () => new Promise(() => {}) })
+    assert.equal(proof.type, 'proven')
   })
 
   it('is compared with every version, also after one matched', async () => {
@@ -62,7 +97,7 @@ describe('an API key', () => {
     const versions = [1, 2, 3].map((version) => here.version(bare, version))
     here.issue({ versions })
     let opened = 0
-    const { lookup, proofs, sealingKeys } = here.verifier
+    const { sealingKeys } = here.verifier
     const counting = {
       ...sealingKeys,
       key: (id: string) => {
@@ -72,8 +107,8 @@ describe('an API key', () => {
     }
     for (const version of [1, 2, 3, 9]) {
       opened = 0
-      const context = { lookup, proofs, sealingKeys: counting, fresh: true }
-      const proof = await apiKeyKind.prove({ scheme: 'key', value: keyOf(bare, version) }, context)
+      const change = { sealingKeys: counting, reading: FROM_STORE }
+      const proof = await prove(here, keyOf(bare, version), change)
       assert.equal(
         proof.type === 'proven' ? proof.version : proof.code,
         version === 9 ? 'BAD_SECRET' : version,

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { LookupUnavailable } from '../cached-lookup.ts'
 import type { Presented } from '../extract.ts'
 import { digestSecret, hasKeyForm, type ParsedKey, parseKey } from '../key.ts'
 import type { Proven } from '../proof-cache.ts'
@@ -16,12 +17,14 @@ export const apiKeyKind: Kind = {
 }
 
 function proveApiKey({ value }: Presented, context: ProofContext): ProofResult | Promise<ProofResult> {
+  const { lookup, reading } = context
   const cacheKey = context.proofs.keyOf(value)
-  const proven = context.fresh ? undefined : context.proofs.get(cacheKey)
+  const proven = reading.from === 'store' ? undefined : context.proofs.get(cacheKey)
   if (proven === undefined) return proveAnew(value, cacheKey, context)
-  const credential = context.lookup.peek('credential', proven.credentialId)
-  if (credential === undefined) return proveAgain(value, cacheKey, proven, context)
-  if (stillHolds(proven, credential)) return { type: 'proven', credential, version: proven.version }
+  const credential = lookup.find('credential', proven.credentialId, reading)
+  if (credential instanceof Promise) return proveAgain(value, cacheKey, proven, credential, context)
+  if (credential !== undefined && stillHolds(proven, credential))
+    return { type: 'proven', credential, version: proven.version }
   context.proofs.delete(cacheKey)
   return proveAnew(value, cacheKey, context)
 }
@@ -31,9 +34,10 @@ async function proveAgain(
   value: string,
   cacheKey: string,
   proven: Proven,
+  reading: Promise<CredentialRecord | undefined>,
   context: ProofContext,
 ): Promise<ProofResult> {
-  const credential = await context.lookup.read('credential', proven.credentialId)
+  const credential = await reading
   if (credential !== undefined && stillHolds(proven, credential)) {
     return { type: 'proven', credential, version: proven.version }
   }
@@ -42,6 +46,8 @@ async function proveAgain(
 }
 
 async function proveAnew(value: string, cacheKey: string, context: ProofContext): Promise<ProofResult> {
+  if (context.reading.from === 'memory')
+    throw new LookupUnavailable('The store is gone, and no proof is known')
   const parsed = parseKey(value)
   if (parsed === 'foreign' || parsed === 'damaged') {
     return {
@@ -50,19 +56,20 @@ async function proveAnew(value: string, cacheKey: string, context: ProofContext)
       detail: 'the checksum is wrong: a typo, or a part is missing',
     }
   }
-  const found = await findOrDecoy(parsed, context)
+  const answerable = context.pace()
+  const { record, exists } = await findOrDecoy(parsed, context)
   const digest = digestSecret(parsed.secret)
-  const version =
-    found.record === undefined ? null : matchingVersion(found.record, digest, context.sealingKeys)
-  if (found.record === undefined || !found.exists) {
-    return { type: 'refused', code: 'NOT_FOUND', detail: `no credential has the id ${parsed.id}` }
+  const version = record === undefined ? null : matchingVersion(record, digest, context.sealingKeys)
+  if (record === undefined || !exists || version === null || record.keyPrefix !== parsed.prefix) {
+    // Both refusals leave at the same moment, whatever it took to come to them.
+    await answerable
+    return exists
+      ? { type: 'refused', code: 'BAD_SECRET', detail: `wrong secret for credential ${parsed.id}` }
+      : { type: 'refused', code: 'NOT_FOUND', detail: `no credential has the id ${parsed.id}` }
   }
-  if (version === null || found.record.keyPrefix !== parsed.prefix) {
-    return { type: 'refused', code: 'BAD_SECRET', detail: `wrong secret for credential ${parsed.id}` }
-  }
-  const sealedDigest = found.record.versions.find((candidate) => candidate.version === version)!.sealedDigest
+  const sealedDigest = record.versions.find((candidate) => candidate.version === version)!.sealedDigest
   context.proofs.set(cacheKey, { credentialId: parsed.id, version, sealedDigest })
-  return { type: 'proven', credential: found.record, version }
+  return { type: 'proven', credential: record, version }
 }
 
 /** A proof from before counts while the record still holds the very digest that it was made against. */

@@ -1,4 +1,4 @@
-import type { CachedLookup } from '../cached-lookup.ts'
+import type { CachedLookup, Reading } from '../cached-lookup.ts'
 import type { Presented } from '../extract.ts'
 import type { ProofCache } from '../proof-cache.ts'
 import type { CredentialKind, CredentialRecord } from '../records.ts'
@@ -10,8 +10,9 @@ export interface ProofContext {
   readonly lookup: CachedLookup
   readonly proofs: ProofCache
   readonly sealingKeys: SealingKeys
-  /** True: nothing cached may be used, a read-your-writes token asks for more than the feed has confirmed. */
-  readonly fresh: boolean
+  readonly reading: Reading
+  /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify-request.ts. */
+  readonly pace: () => Promise<void>
 }
 
 export type ProofResult =

@@ -7,7 +7,8 @@ import { MemoryLimiter } from '../memory-limiter.ts'
 import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
 import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
-import type { Verifier, VerifyRequest } from '../verify.ts'
+import { SourceBudget } from '../source-budget.ts'
+import type { Verifier, VerifyRequest } from '../verify-request.ts'
 import { aCredential, anApi, aPrincipal } from './records.ts'
 
 /**
@@ -18,6 +19,9 @@ export class Installation implements RecordReader {
   nowMs = Date.UTC(2026, 5, 16, 12)
   /** False: every read of the store throws. */
   isReachable = true
+  /** Milliseconds since the lease ended; 0: it holds. */
+  overdueMs = 0
+  readonly lease = { holds: () => this.overdueMs === 0, overdueMs: () => this.overdueMs }
   /** Every read of the store so far, as `table/id`. */
   readonly reads: string[] = []
   /** What was taken from limits so far: one entry per request that got as far. */
@@ -38,11 +42,13 @@ export class Installation implements RecordReader {
       },
     }
     this.verifier = {
-      lookup: new CachedLookup(this, { holds: () => true }, 1000),
+      lookup: new CachedLookup(this, this.lease, { maxEntries: 1000, maxBytes: 1e9 }),
       proofs: new ProofCache(1000, this.#randomBytes),
       sealingKeys: this.sealingKeys,
       limiter,
       clock: () => this.nowMs,
+      rereads: new SourceBudget({ perSecond: 1000, burst: 1000, maxSources: 100 }),
+      pace: async () => {},
     }
     this.put('api', anApi())
     this.put('principal', aPrincipal())

@@ -46,6 +46,8 @@ export function anApi(change: Partial<ApiRecord> = {}): ApiRecord {
     queryParameter: null,
     credentialHeader: null,
     limits: [],
+    outageGraceSeconds: 0,
+    exactLimits: false,
     metadata: {},
     builtIn: false,
     ...change,

@@ -4,6 +4,7 @@ import {
   canonicalTarget,
   type Decision,
   FAULTS,
+  type HttpAnswer,
   LookupUnavailable,
   refuse,
   type VerifyRequest,
@@ -11,7 +12,7 @@ import {
 import type { Context } from '../context.ts'
 import { decide, observe } from '../decide.ts'
 import { type Client, clientFinder, type Peer, peerFinder } from '../http/peer.ts'
-import { answerTo, faultAnswer, type HttpAnswer } from '../http/problem.ts'
+import { answerTo, faultAnswer } from '../http/problem.ts'
 import { isMountedAt, type MountTable, pathBehindMount } from './mount-table.ts'
 import { type Framing, framingOf } from './request-framing.ts'
 
@@ -146,12 +147,19 @@ export class Admission {
   /** The record of the API mounted here; null: none is. @throws LookupUnavailable */
   async #apiAt(host: string | null, path: string): Promise<ApiRecord | null> {
     const { lookup, follower } = this.#context
-    // Without the lease, mounts may have changed unseen.
-    if (!follower.holds()) await this.#loadDirectory()
-    const id = this.#mounts.find(host, path)
-    if (id === null) return null
-    const api = lookup.peek('api', id) ?? (await lookup.read('api', id))
-    return api !== undefined && isMountedAt(api, host, path) ? api : null
+    try {
+      // Without the lease, mounts may have changed unseen.
+      if (!follower.holds()) await this.#loadDirectory()
+      const id = this.#mounts.find(host, path)
+      if (id === null) return null
+      const api = lookup.peek('api', id) ?? (await lookup.read('api', id))
+      return api !== undefined && isMountedAt(api, host, path) ? api : null
+    } catch (error) {
+      const known = this.#mounts.find(host, path)
+      const api = known === null ? undefined : lookup.apiInGrace(known)
+      if (!(error instanceof LookupUnavailable) || api === undefined) throw error
+      return api
+    }
   }
 
   /** Those who ask while the directory is being read share the reading. */

@@ -159,6 +159,36 @@ test('the presented credential ends at the gateway, wherever it stood', async ()
   })
 })
 
+test('the verified key is kept from the upstream in headers and parameters in which nobody looks for it, too', async () => {
+  await withGateway({ api: { routes: ROUTES } }, async (fixture) => {
+    const { key, credential } = fixture
+    const secret = key.slice(-38)
+    const request = await forwarded(
+      fixture,
+      [
+        `Authorization: Bearer ${key}`,
+        `Cookie: a=1; key=${key}; b="2"`,
+        `Cookie: ${key}`,
+        `Cookie: c=%22${key}%22; d=4`,
+        `X-Token: Bearer ${key}`,
+        `Referer: https://shop.example/?api_key=${key}#top`,
+        // The id is no secret, nor is a key that nobody verified ours to take away.
+        `X-Issued: ${credential.id}`,
+        `Cookie: id=${credential.id}; e=5`,
+        'X-Other: crd_live_short',
+      ],
+      `/orders/7?a=1&token=${key}&b=%2e&${key}&c=${credential.id}`,
+    )
+    assert.doesNotMatch(request.rawHeaders.join('\n') + request.url, new RegExp(secret))
+    assert.equal(request.url, `/orders/7?a=1&b=%2e&c=${credential.id}`)
+    assert.equal(seenHeader(request, 'cookie'), `a=1; b="2", d=4, id=${credential.id}; e=5`)
+    for (const name of ['x-token', 'referer']) assert.equal(seenHeader(request, name), undefined, name)
+    assert.equal(seenHeader(request, 'x-issued'), credential.id)
+    assert.equal(seenHeader(request, 'x-other'), 'crd_live_short')
+    assert.equal((await forwarded(fixture, [`X-API-Key: ${key}`], `/orders/7?token=${key}`)).url, '/orders/7')
+  })
+})
+
 test('what anybody says about forwarding is dropped; what a trusted proxy says is extended', async () => {
   const said = [
     'X-Forwarded-For: 203.0.113.9',

@@ -8,6 +8,7 @@ import type { Admitted } from './admit.ts'
 import { sendAnswer } from './answer.ts'
 import { RequestBody } from './request-body.ts'
 import { endToEnd, responseHeaders } from './response-headers.ts'
+import type { SlowCallers } from './slow-callers.ts'
 import { upstreamHeaders, upstreamQuery } from './upstream-headers.ts'
 
 export interface Exchange {
@@ -17,6 +18,7 @@ export interface Exchange {
   readonly admitted: Admitted
   /** False while the gateway shuts down: then every answer ends its connection. */
   readonly keepsAlive: () => boolean
+  readonly slowCallers: SlowCallers
   /** Ends a response with a small body, given as latin1, at the end of this turn; see turn.ts. */
   readonly finish: (response: ServerResponse, body: string) => void
 }
@@ -37,7 +39,9 @@ export function dispatchOptions({ request, admitted }: Exchange): Dispatcher.Dis
 
 /** Sends an admitted request to its upstream and the answer back, once, streaming both ways. */
 export function forward(exchange: Exchange, pool: Dispatcher): void {
-  const body = exchange.admitted.hasBody ? new RequestBody(exchange.request) : null
+  const { admitted, request, slowCallers } = exchange
+  const body = admitted.hasBody ? new RequestBody(request) : null
+  if (body !== null) slowCallers.expectBody(request)
   const options = dispatchOptions(exchange)
   options.body = body
   pool.dispatch(options, new Relay(exchange, body))

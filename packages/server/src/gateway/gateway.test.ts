@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { type ApiRecord, parseIpRange } from '@credence/core'
 import { damagedKey } from '@credence/core/testing/damaged-key'
+import { newId } from '../ids.ts'
 import { readUntil, route, seenHeader, sendRaw, startGateway } from '../testing/gateway-fixture.ts'
 import { protectApi, putRecords } from '../testing/protected-api.ts'
 
@@ -323,6 +325,40 @@ test('an upstream is checked at the moment of connecting, so a name cannot be be
   assert.ok(context.listeners.some(({ port }) => port === free))
   await close()
   await closeFirst()
+})
+
+test('an upstream on this machine is connected to for the workspace default alone, unless the owner allows it', async () => {
+  for (const upstreamAllow of [null, [parseIpRange('127.0.0.0/8')!]]) {
+    const resolve = async () => ['127.0.0.1']
+    const { context, port, key, api, seen, close } = await startGateway({
+      resolve,
+      config: { upstreamAllow },
+    })
+    const workspaceId = newId('workspace', context.randomBytes)
+    const row = { workspaceId, revision: 1, createdAtMs: 1, updatedAtMs: 1 }
+    // As they may stand in a store from before: written past the check that administration makes.
+    const foreign = (name: string): ApiRecord => ({
+      ...{ ...api, ...row, id: newId('api', context.randomBytes), name, audience: `urn:${name}` },
+      ...{ host: `${name}.example`, routes: [route('* /**=public')] },
+      upstream: api.upstream!.replace('127.0.0.1', name),
+    })
+    await putRecords(context, [
+      { table: 'workspace', record: { ...row, id: workspaceId, name: 'tenant', keyPrefix: 'tenant' } },
+      { table: 'api', record: foreign('127.0.0.1') },
+      { table: 'api', record: foreign('localhost') },
+    ])
+    const status = async (host: string) => {
+      const lines = `Host: ${host}\r\nX-API-Key: ${key}\r\nConnection: close`
+      return (await sendRaw(port, `GET / HTTP/1.1\r\n${lines}\r\n\r\n`)).slice(9, 12)
+    }
+    // First, so that there is an open connection that must not be used for the others.
+    assert.equal(await status('a.example'), '200')
+    const expected = upstreamAllow === null ? '502' : '200'
+    assert.equal(await status('127.0.0.1.example'), expected)
+    assert.equal(await status('localhost.example'), expected)
+    assert.equal(seen.length, upstreamAllow === null ? 1 : 3)
+    await close()
+  }
 })
 
 test("the gateway does not forward to Credence's own listeners, though loopback is allowed", async () => {

@@ -1,23 +1,20 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import { FAULTS, type FaultCode } from '@credence/core'
 import type { Context } from '../context.ts'
+import { isOfTls } from '../http/client-error.ts'
 import { faultAnswer } from '../http/problem.ts'
 import { atEndOfTurn } from '../http/turn.ts'
-import { localAddresses, type Resolve, resolveAll } from '../upstream-guard.ts'
+import { type Resolve, resolveAll, upstreamRulesFor } from '../upstream-guard.ts'
 import { Admission, type Admitted, type Checked, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
 import { type Exchange, forward } from './forward.ts'
 import { MountTable } from './mount-table.ts'
-import { isWebSocketUpgrade } from './request-framing.ts'
+import { OVERDUE_CHECK_MS, serverOptionsOf } from './server-options.ts'
+import { SlowCallers } from './slow-callers.ts'
 import { openTunnel, responseOn } from './tunnel.ts'
 import { UpstreamPools } from './upstream-pools.ts'
 
@@ -28,12 +25,8 @@ export interface GatewayOptions {
   readonly resolve?: Resolve
 }
 
-/** How often Node looks for connections that are overdue. */
-const OVERDUE_CHECK_MS = 500
 /** While shutting down: how often connections that have become idle are closed. */
 const IDLE_CHECK_MS = 50
-/** How long a connection may be idle between two requests. Longer than proxies before us keep theirs (60 s). */
-const KEEP_ALIVE_MS = 65_000
 
 /**
  * The gateway's own listener, on bare node:http: each request is verified and forwarded to its API's upstream.
@@ -44,6 +37,7 @@ export class Gateway {
   readonly #context: Context
   readonly #pools: UpstreamPools
   readonly #admission: Admission
+  readonly #slowCallers: SlowCallers
   readonly #tunnels = new Set<Duplex>()
   /** The newest answer on each connection; answers go out in order, so the others end before it does. */
   readonly #answering = new WeakMap<Socket, ServerResponse>()
@@ -56,20 +50,22 @@ export class Gateway {
   #isClosing = false
 
   constructor(context: Context, options: GatewayOptions) {
-    const { config, directory, listeners } = context
+    const { config, directory } = context
     this.#context = context
     this.#pools = new UpstreamPools({
-      rules: { allow: config.upstreamAllow, listeners, localAddresses },
+      rulesFor: (workspaceId) => upstreamRulesFor(context, workspaceId),
       resolve: options.resolve ?? resolveAll,
       timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
     })
     const mounts = new MountTable(directory, (origins) => this.#pools.retain(origins))
     this.#admission = new Admission(context, mounts)
-    const serverOptions = serverOptionsOf(context)
-    this.server =
-      options.tls === null
-        ? createServer(serverOptions)
-        : createTlsServer({ ...serverOptions, ...options.tls })
+    this.#slowCallers = slowCallersOf(context)
+    const serverOptions = serverOptionsOf(context.config)
+    const { tls } = options
+    this.server = tls === null ? createServer(serverOptions) : createTlsServer({ ...serverOptions, ...tls })
+    this.server.on(tls === null ? 'connection' : 'secureConnection', (socket: Socket) =>
+      this.#slowCallers.watch(socket),
+    )
     this.#listen(this.server)
   }
 
@@ -94,6 +90,9 @@ export class Gateway {
     server.on('connect', (_request: IncomingMessage, socket: Socket) =>
       this.#refuseBytes(socket, 'INVALID_REQUEST'),
     )
+    const check = setInterval(() => this.#slowCallers.check(), OVERDUE_CHECK_MS)
+    check.unref()
+    server.on('close', () => clearInterval(check))
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
       this.#refuseUnread(error, socket),
     )
@@ -134,7 +133,10 @@ export class Gateway {
       }
       if (response.destroyed) return
       if (expects) response.writeContinue()
-      forward(this.#exchange(request, response, admission), this.#pools.get(admission.upstream))
+      forward(
+        this.#exchange(request, response, admission),
+        this.#pools.get(admission.api.workspaceId, admission.upstream),
+      )
     } catch (error) {
       this.#fail(request, response, error)
     }
@@ -153,7 +155,7 @@ export class Gateway {
       const admission = checked.type === 'refused' ? checked : await this.#admission.admit(checked)
       if (admission.type === 'refused') this.#refuse(request, response, admission, false)
       else if (!socket.destroyed) {
-        const pool = this.#pools.get(admission.upstream)
+        const pool = this.#pools.get(admission.api.workspaceId, admission.upstream)
         openTunnel(this.#exchange(request, response, admission), pool, head, (tunnel) => this.#track(tunnel))
       }
     } catch (error) {
@@ -168,6 +170,7 @@ export class Gateway {
       response,
       admitted,
       keepsAlive: this.#keepsAlive,
+      slowCallers: this.#slowCallers,
       finish: this.#finish,
     }
   }
@@ -193,7 +196,7 @@ export class Gateway {
 
   /** What Node's parser refuses never becomes a request. */
   #refuseUnread(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    if (error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT' || isOfTls(error)) {
       socket.destroy()
       return
     }
@@ -227,18 +230,13 @@ export class Gateway {
   }
 }
 
-function serverOptionsOf({ config }: Context): ServerOptions {
-  return {
-    insecureHTTPParser: false,
-    // Checked in request-framing.ts, where the refusal says what is wrong.
-    requireHostHeader: false,
-    maxHeaderSize: config.maxHeaderBytes,
-    // Slow heads are cut in time, the pause between two looks included.
-    headersTimeout: config.requestHeadTimeoutSeconds * 1000 - OVERDUE_CHECK_MS,
-    connectionsCheckingInterval: OVERDUE_CHECK_MS,
-    // Bodies may take as long as they make progress; see request-body.ts.
-    requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    shouldUpgradeCallback: isWebSocketUpgrade,
-  }
+function slowCallersOf({ config, log }: Context): SlowCallers {
+  const { gatewayStallSeconds, gatewaySlowestBytesPerSecond } = config
+  return new SlowCallers({
+    windowMs: gatewayStallSeconds * 1000,
+    windowBytes: Math.max(1, gatewayStallSeconds * gatewaySlowestBytesPerSecond),
+    monotonic: () => performance.now(),
+    onCut: (socket, what) =>
+      log.info({ peer: socket.remoteAddress, what }, 'a caller was cut off: it was too slow'),
+  })
 }

@@ -10,10 +10,9 @@ interface Told {
 /** The last ones by credential: from one change of a record to the next they are the same for each request. */
 const memo = new WeakMap<CredentialRecord, Told>()
 
-const NOBODY = ['Principal', 'External-Id', 'Credential', 'Scopes'].flatMap((name) => [
-  `X-Credence-${name}`,
-  '',
-])
+/** Headers that tell of a caller, and are empty where nobody was asked. */
+const OF_A_CALLER = ['Principal', 'Principal-Name', 'External-Id', 'Credential', 'Scopes', 'Workspace']
+const NOBODY = OF_A_CALLER.flatMap((name) => [`X-Credence-${name}`, ''])
 
 /**
  * Who is calling, for the upstream: name, value, name, value …. Ids are plain; a name and an external id can
@@ -28,7 +27,9 @@ export function identityHeaders(decision: Decision, requestId: string): string[]
     told = { principal, scopes, headers: headersOf(credential, principal, scopes) }
     memo.set(credential, told)
   }
-  return ['X-Credence-Request-Id', requestId, ...told.headers]
+  const headers = ['X-Credence-Request-Id', requestId, ...told.headers]
+  if (decision.staleSeconds !== null) headers.push('X-Credence-Stale', String(decision.staleSeconds))
+  return headers
 }
 
 /**
@@ -39,6 +40,7 @@ export function identityHeadersForProxy(decision: Decision, requestId: string): 
   const headers = identityHeaders(decision, requestId)
   if (decision.principal === null) headers.push(...NOBODY)
   else if (decision.principal.externalId === null) headers.push('X-Credence-External-Id', '')
+  if (decision.staleSeconds === null || decision.principal === null) headers.push('X-Credence-Stale', '')
   return headers
 }
 

@@ -4,8 +4,6 @@ import { Readable } from 'node:stream'
 /** What is read of a body that nobody wants any more, so that its sender can read the answer first. */
 export const DRAIN_BYTES = 1_048_576
 const DRAIN_MS = 2000
-/** A body that makes no progress for longer is given up (slow POST). */
-const STALL_MS = 60_000
 
 /**
  * A request's body as undici takes it, with backpressure. Undici destroys the stream it is given when it has no
@@ -17,8 +15,6 @@ export class RequestBody extends Readable {
   constructor(request: IncomingMessage) {
     super({ highWaterMark: 65_536 })
     this.#request = request
-    const { socket } = request
-    socket.setTimeout(STALL_MS)
     // After the end undici may still report to a stream it is done with.
     this.on('error', () => {})
     request.on('error', () => {})
@@ -26,7 +22,6 @@ export class RequestBody extends Readable {
       if (!this.destroyed && !this.push(chunk)) request.pause()
     })
     request.on('end', () => {
-      socket.setTimeout(0)
       if (!this.destroyed) this.push(null)
     })
     request.on('close', () => {

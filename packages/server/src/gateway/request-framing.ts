@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { headerValues, type RawHeaders } from '@credence/core'
+import { hostProblem } from '../http/host-header.ts'
 
 /** What the head says about where the request ends and where it goes. */
 export type Framing =
@@ -12,9 +13,6 @@ export type Framing =
       readonly contentLength: number | null
     }
   | { readonly ok: false; readonly problem: string }
-
-/** uri-host and port of RFC 9110 section 7.2, as far as anybody uses them: names, IPv4, IPv6 in brackets. */
-const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
 /**
  * Refuses a head that two parsers could frame or address differently (RFC 9112 section 6.3, section 3.2). Node's
@@ -42,9 +40,8 @@ export function framingOf(request: IncomingMessage): Framing {
     }
     if (hasControl(value)) return refused('control character in a header')
   }
-  if (hosts.length > 1) return refused('more than one Host')
-  if (hosts.length === 0 && httpVersion === '1.1') return refused('no Host')
-  if (hosts.length === 1 && !HOST.test(hosts[0]!)) return refused('Host is not a host and port')
+  const misdirected = hostProblem(hosts, httpVersion)
+  if (misdirected !== null) return refused(misdirected)
   const host = hosts[0]?.toLowerCase() ?? null
   if (codings.length > 0) {
     if (lengths.length > 0) return refused('both Content-Length and Transfer-Encoding')

@@ -113,9 +113,9 @@ async function openSocket(port: number, key: string): Promise<Socket> {
   return socket
 }
 
-async function start() {
+async function start(config: NonNullable<Parameters<typeof startGateway>[0]>['config'] = {}) {
   const echo = await startEcho()
-  const fixture = await startGateway({ upstream: echo.url, api: { routes: ROUTES } })
+  const fixture = await startGateway({ upstream: echo.url, api: { routes: ROUTES }, config })
   const close = async () => {
     await fixture.close()
     await echo.close()
@@ -253,6 +253,27 @@ test('a tunnel holds back a sender whose other side does not read', async () => 
   send()
   assert.ok((await settled(() => sent)) < 30 * 1_048_576, `${sent} bytes taken in ahead`)
   socket.destroy()
+  await close()
+})
+
+test('a tunnel may be silent for long; a caller that does not take what comes through it is cut off', async () => {
+  const { port, key, echo, close } = await start({ gatewayStallSeconds: 1 })
+  const [silent, full] = [await openSocket(port, key), await openSocket(port, key)]
+  silent.resume()
+  full.pause()
+  const block = Buffer.alloc(65_536)
+  const flood = () => {
+    while (echo.sockets[1]!.write(block));
+  }
+  echo.sockets[1]!.on('drain', flood)
+  const upstreamEnded = closed(echo.sockets[1]!)
+  flood()
+  await upstreamEnded
+  full.destroy()
+  for (let windows = 0; windows < 3; windows += 1) await new Promise((resolve) => setTimeout(resolve, 1000))
+  silent.write(writeFrame(Buffer.from('still here'), true))
+  await readUntil(silent, 'still here')
+  silent.destroy()
   await close()
 })
 

@@ -9,6 +9,7 @@ import {
 import type { Peer } from '../http/peer.ts'
 import { readName } from './header-role.ts'
 import { identityHeaders } from './identity-headers.ts'
+import { holdsProvenKey, withoutProvenKey } from './proven-key.ts'
 import { connectionOptions } from './request-framing.ts'
 
 export interface ForwardedRequest {
@@ -47,7 +48,8 @@ export function upstreamHeaders(
     }
     if (ofThisHop?.has(name.toLowerCase())) continue
     if ((role === 'credential' || folded === ownHeader) && !isForUpstream(value, decision)) continue
-    headers.push(name, value)
+    const kept = withoutProvenKey(folded, value, decision)
+    if (kept !== null) headers.push(name, kept)
   }
   if (request.contentLength !== null) headers.push('Content-Length', String(request.contentLength))
   // A gateway must say that it was there (RFC 9110 section 7.6.3).
@@ -96,14 +98,18 @@ function pushForwarded(headers: string[], { rawHeaders, host }: ForwardedRequest
   if (forwardedHost !== null) headers.push('X-Forwarded-Host', forwardedHost)
 }
 
-/** The query without the parameter that a credential may stand in; else untouched, byte for byte. */
+/**
+ * The query without the parameter that a credential may stand in, and without any other that holds the verified key;
+ * else untouched, byte for byte.
+ */
 export function upstreamQuery(query: string, api: ApiRecord, decision: Decision): string {
   const name = api.queryParameter
-  if (name === null || query.length < 2) return query
+  if (query.length < 2 || (name === null && !holdsProvenKey(query, decision))) return query
   const parts = query.slice(1).split('&')
   const kept = parts.filter((part) => {
+    if (holdsProvenKey(part, decision)) return false
     const [parameter] = new URLSearchParams(part)
-    return parameter?.[0] !== name || isForUpstream(parameter[1], decision)
+    return parameter === undefined || parameter[0] !== name || isForUpstream(parameter[1], decision)
   })
   if (kept.length === parts.length) return query
   return kept.length === 0 ? '' : `?${kept.join('&')}`

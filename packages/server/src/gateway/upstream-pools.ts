@@ -9,7 +9,8 @@ import {
 } from '../upstream-guard.ts'
 
 export interface PoolOptions {
-  readonly rules: UpstreamRules
+  /** What the upstreams of a workspace may be. */
+  readonly rulesFor: (workspaceId: string) => UpstreamRules
   readonly resolve: Resolve
   /** Longest time to connect, and to the first byte of the answer. Milliseconds. */
   readonly timeoutMs: number
@@ -18,42 +19,54 @@ export interface PoolOptions {
 /** A response that is silent for longer is given up. Streams of events send a comment more often than that. */
 const SILENCE_MS = 300_000
 
-/** Connections to upstreams, kept alive, by origin. Every one of them was checked by the guard as it was made. */
+/**
+ * Connections to upstreams, kept alive, by workspace and origin. Every one of them was checked by the guard as it was
+ * made, by the rules of its workspace; so none is shared with another one.
+ */
 export class UpstreamPools {
   readonly #options: PoolOptions
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools = new Map<string, Map<string, Pool>>()
 
   constructor(options: PoolOptions) {
     this.#options = options
   }
 
-  get(origin: string): Pool {
-    let pool = this.#pools.get(origin)
+  get(workspaceId: string, origin: string): Pool {
+    let pools = this.#pools.get(workspaceId)
+    if (pools === undefined) {
+      pools = new Map()
+      this.#pools.set(workspaceId, pools)
+    }
+    let pool = pools.get(origin)
     if (pool === undefined) {
-      pool = this.#makePool(origin)
-      this.#pools.set(origin, pool)
+      pool = this.#makePool(workspaceId, origin)
+      pools.set(origin, pool)
     }
     return pool
   }
 
   /** Closes, as soon as they are idle, the pools of origins that no API has any more. */
   retain(origins: ReadonlySet<string>): void {
-    for (const [origin, pool] of this.#pools) {
-      if (origins.has(origin)) continue
-      this.#pools.delete(origin)
-      // A request still in it finishes; nothing waits for that.
-      pool.close().catch(() => {})
+    for (const [workspaceId, pools] of this.#pools) {
+      for (const [origin, pool] of pools) {
+        if (origins.has(origin)) continue
+        pools.delete(origin)
+        // A request still in it finishes; nothing waits for that.
+        pool.close().catch(() => {})
+      }
+      if (pools.size === 0) this.#pools.delete(workspaceId)
     }
   }
 
   async destroy(): Promise<void> {
-    const pools = [...this.#pools.values()]
+    const all = [...this.#pools.values()].flatMap((pools) => [...pools.values()])
     this.#pools.clear()
-    await Promise.all(pools.map((pool) => pool.destroy()))
+    await Promise.all(all.map((pool) => pool.destroy()))
   }
 
-  #makePool(origin: string): Pool {
-    const { rules, resolve, timeoutMs } = this.#options
+  #makePool(workspaceId: string, origin: string): Pool {
+    const { rulesFor, resolve, timeoutMs } = this.#options
+    const rules = rulesFor(workspaceId)
     const { protocol, port: given } = new URL(origin)
     const port = given === '' ? (protocol === 'https:' ? 443 : 80) : Number(given)
     const connect = buildConnector({

@@ -83,6 +83,7 @@ describe('what is answered', () => {
         { name: 'once', limit: 5 },
       ],
       max_lifetime_seconds: 86_400,
+      outage_grace_seconds: 30,
       key_prefix: 'acme',
       query_parameter: 'key',
       credential_header: 'X-Acme-Key',

@@ -94,6 +94,20 @@ const SETTABLE = {
     Nullable(Text(64, { description: 'One more header that may hold a key.' })),
   ),
   limits: Type.Optional(Limits),
+  outage_grace_seconds: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 86_400,
+      description:
+        'While the store is gone: how long those who are known are still served, beyond the revocation bound. 0: not at all.',
+    }),
+  ),
+  exact_limits: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: over several nodes exactly as many pass as the limits say, and each request waits for one answer more.',
+    }),
+  ),
   metadata: Type.Optional(MetadataShape),
 }
 
@@ -127,6 +141,8 @@ export const ApiShape = Strict({
   query_parameter: Nullable(Type.String()),
   credential_header: Nullable(Type.String()),
   limits: Limits,
+  outage_grace_seconds: Type.Integer(),
+  exact_limits: Type.Boolean(),
   metadata: MetadataShape,
   gateway_url: Nullable(Type.String({ description: 'Where the gateway serves it; null: it does not.' })),
   built_in: Type.Boolean({ description: 'True of `credence`, which is administration itself.' }),
@@ -160,6 +176,8 @@ export function apiFromJson(json: Static<typeof ApiChangesShape>): Reading<Parti
     queryParameter: json.query_parameter,
     credentialHeader: json.credential_header,
     limits: limits ?? undefined,
+    outageGraceSeconds: json.outage_grace_seconds,
+    exactLimits: json.exact_limits,
     metadata: json.metadata,
   }
   // What is undefined was not said.
@@ -210,6 +228,8 @@ export function apiToJson(api: ApiRecord, gatewayUrl: string | null, warnings: r
     query_parameter: api.queryParameter,
     credential_header: api.credentialHeader,
     limits: limitsToJson(api.limits),
+    outage_grace_seconds: api.outageGraceSeconds,
+    exact_limits: api.exactLimits,
     metadata: api.metadata,
     gateway_url: gatewayUrl,
     built_in: api.builtIn,

@@ -48,11 +48,26 @@ export function apiFinder(
     return byName(record.id, name)
   }
 
-  return (ref) => {
+  function find(ref: string): ApiRecord | null | Promise<ApiRecord | null> {
     const slash = ref.indexOf('/')
     if (slash !== -1) return byWorkspace(ref.slice(0, slash), ref.slice(slash + 1))
     if (!looksLikeId(ref)) return byName(defaultWorkspaceId, ref)
     return lookup.peek('api', ref) ?? lookup.read('api', ref).then((api) => api ?? null)
+  }
+
+  /** The store is gone: the API as it was known, where it has chosen to go on for a while. */
+  function inGrace(ref: string, error: unknown): ApiRecord {
+    const [first, second] = ref.split('/', 2)
+    const workspaceId = second === undefined ? defaultWorkspaceId : (workspaceIds.get(first!) ?? '')
+    const id = looksLikeId(ref) ? ref : directory.idOf(workspaceId, second ?? ref)
+    const api = error instanceof LookupUnavailable && id !== undefined ? lookup.apiInGrace(id) : undefined
+    if (api === undefined) throw error
+    return api
+  }
+
+  return (ref) => {
+    const found = find(ref)
+    return found instanceof Promise ? found.catch((error: unknown) => inGrace(ref, error)) : found
   }
 }
 

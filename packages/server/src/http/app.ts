@@ -1,10 +1,14 @@
-import { FAULTS, type FaultCode, LookupUnavailable, parseStrictJson } from '@credence/core'
+import type { IncomingMessage } from 'node:http'
+import type { ServerOptions } from 'node:https'
+import { FAULTS, type FaultCode, headerValues, LookupUnavailable, parseStrictJson } from '@credence/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Context } from '../context.ts'
 import type { FieldError } from '../operations/operation.ts'
 import { StoreFault } from '../store/port.ts'
 import { AllowedMethods } from './allowed-methods.ts'
+import { isOfTls } from './client-error.ts'
+import { hostProblem } from './host-header.ts'
 import { lazyValidation } from './lazy-validation.ts'
 import { faultAnswer, unavailableAnswer } from './problem.ts'
 import { patternMeaning } from './schemas.ts'
@@ -21,14 +25,24 @@ export type App = FastifyInstance<
 /** More errors than these help nobody; the first ones are told. */
 const MAX_ERRORS = 50
 
+export interface ListenerOptions {
+  /** Of node:http and node:https. */
+  readonly http?: ServerOptions
+  /** PEM texts; absent or null: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string } | null
+}
+
 /**
  * A Fastify application with Credence's manners: strict JSON, every field at fault named, problem+json for all
  * that goes wrong, a request id on every response. Routes are added by whoever makes a listener.
  */
-export function createApp(context: Context, serverOptions: Partial<FastifyServerOptions> = {}): App {
+export function createApp(context: Context, listener: ListenerOptions = {}): App {
   const { config, newRequestId } = context
+  // Node's own answer to a request without Host would be a bare 400.
+  const http = { ...listener.http, requireHostHeader: false }
   const app = fastify({
-    ...serverOptions,
+    ...(listener.tls ? { https: { ...http, ...listener.tls } } : { http }),
+    forceCloseConnections: 'idle',
     logger: false,
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -56,11 +70,16 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
       const code =
         'code' in error && error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'INVALID_REQUEST'
       const { status, headers, body } = faultAnswer(code, FAULTS[code].meaning, newRequestId())
-      if (!socket.writable) return
+      if (isOfTls(error) || !socket.writable) {
+        socket.destroy()
+        return
+      }
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
       const length = Buffer.byteLength(body)
       socket.end(
         `HTTP/1.1 ${status} Error\r\n${lines.join('')}content-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
+        // Whoever was slow with the head need not be waited for with the end of the connection.
+        () => socket.destroy(),
       )
     },
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
@@ -86,6 +105,10 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
     reply.header('credence-request-id', request.id)
     reply.header('cache-control', 'no-store')
     request.rawBody = Buffer.alloc(0)
+    const problem = misdirection(request.raw)
+    if (problem === null) return
+    reply.header('connection', 'close')
+    return send(reply, faultAnswer('INVALID_REQUEST', problem, request.id))
   })
   const allowed = new AllowedMethods()
   app.addHook('onRoute', ({ url, method }) => allowed.add(url, method))
@@ -106,6 +129,15 @@ export function createApp(context: Context, serverOptions: Partial<FastifyServer
     send(reply, answer)
   })
   return app
+}
+
+/**
+ * Why two servers could read in two ways where a request goes, or null. The absolute form carries a second host, which
+ * wins over Host (RFC 9112 section 3.2.2) and which only proxies are sent.
+ */
+function misdirection({ url, rawHeaders, httpVersion }: IncomingMessage): string | null {
+  if (!url!.startsWith('/')) return 'the target does not begin with a slash'
+  return hostProblem(headerValues(rawHeaders, 'host'), httpVersion)
 }
 
 function errorAnswer(error: FastifyError & { faultCode?: FaultCode }, requestId: string) {

@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type ApiRecord,
   type Decision,
+  type HttpAnswer,
   headerValues,
   LookupUnavailable,
+  limitHeaders,
   refuse,
   type VerifyRequest,
 } from '@credence/core'
@@ -13,7 +15,7 @@ import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
 import { originalRequest } from './original-request.ts'
 import { clientFinder, type Peer, peerFinder } from './peer.ts'
-import { answerTo, faultAnswer, type HttpAnswer, limitHeaders } from './problem.ts'
+import { answerTo, faultAnswer } from './problem.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
 const NGINX_UNDERSTANDS = new Set([200, 401, 403])
@@ -48,9 +50,15 @@ export function authorizer(context: Context) {
   }
 
   function forProxy(full: HttpAnswer): HttpAnswer {
-    if (forwardStyle !== 'nginx' || NGINX_UNDERSTANDS.has(full.status)) return full
-    const headers = { ...full.headers, 'x-credence-status': String(full.status) }
-    return { status: 403, headers, body: full.body }
+    if (forwardStyle !== 'nginx') return full
+    // auth_request throws the body away, so what it says stands in a header, too: it is JSON in ASCII, in one line.
+    const { body } = full
+    const headers = {
+      ...full.headers,
+      'x-credence-status': String(full.status),
+      'x-credence-problem': body,
+    }
+    return { status: NGINX_UNDERSTANDS.has(full.status) ? full.status : 403, headers, body }
   }
 
   function untrusted(peer: Peer): Decision {
@@ -133,7 +141,7 @@ export function authorizer(context: Context) {
 function writeAllowed(response: ServerResponse, decision: Decision, requestId: string): void {
   const headers = identityHeadersForProxy(decision, requestId)
   if (decision.limits.length > 0) {
-    const limits = limitHeaders(decision)
+    const limits = limitHeaders(decision.limits, decision.retryAfterSeconds)
     for (const name in limits) headers.push(name, limits[name]!)
   }
   headers.push('Credence-Request-Id', requestId, 'Cache-Control', 'no-store', 'Content-Length', '0')

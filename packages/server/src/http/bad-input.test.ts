@@ -79,6 +79,8 @@ describe('bad input', () => {
     ['apis', { ...API, query_parameter: 'a&b' }, ['query_parameter']],
     ['apis', { ...API, max_lifetime_seconds: 0 }, ['max_lifetime_seconds']],
     ['apis', { ...API, max_lifetime_seconds: 1.5 }, ['max_lifetime_seconds']],
+    ['apis', { ...API, outage_grace_seconds: -1 }, ['outage_grace_seconds']],
+    ['apis', { ...API, outage_grace_seconds: 86_401 }, ['outage_grace_seconds']],
     ['apis', { ...API, limits: [{ name: 'a', limit: -1, window_seconds: 1 }] }, ['limits[0].limit']],
     ['apis', { ...API, limits: [{ name: 'a', limit: 1e15, window_seconds: 1 }] }, ['limits[0].limit']],
     ['apis', { ...API, limits: [{ name: 'a', limit: '5', window_seconds: 1 }] }, ['limits[0].limit']],

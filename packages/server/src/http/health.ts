@@ -3,10 +3,10 @@ import type { App } from './app.ts'
 
 /**
  * `/healthz`: the process lives. `/readyz`: it may be sent requests; fails first when shutting down, and while the
- * feed has not been confirmed within the bound. `/metrics`: Prometheus text.
+ * feed has not been confirmed within the bound. `/metrics`: Prometheus text, summed over the processes of the node.
  */
 export function registerHealth(app: App, context: Context): void {
-  const { follower, metrics, readiness } = context
+  const { follower, metrics, node, readiness } = context
   app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }))
   app.get('/readyz', { schema: { hide: true } }, (_request, reply) => {
     if (readiness.ready && follower.holds()) return reply.send({ status: 'ready' })
@@ -14,6 +14,6 @@ export function registerHealth(app: App, context: Context): void {
     return reply.code(503).header('retry-after', '1').send({ status })
   })
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.render()),
+    reply.type(metrics.contentType).send(await node.metrics()),
   )
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { parseIpRange } from '@credence/core'
 import { otherWorkspace } from '../testing/admin-keys.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 
@@ -13,7 +14,9 @@ describe('isolation of workspaces', () => {
   /** Paths of everything in `default`, by id and by name, each with a twin that never was. */
   const targets: { readonly path: string; readonly absent: string }[] = []
   before(async () => {
-    server = await startTestServer()
+    // Every workspace may forward to this machine here, which the owner has to allow.
+    const upstreamAllow = [parseIpRange('127.0.0.0/8')!]
+    server = await startTestServer({ config: { upstreamAllow } })
     stranger = await otherWorkspace(server)
     const make = async (area: string, body: object) =>
       (await server.request<Resource>('POST', `/v1/${area}`, body)).body.id

@@ -55,6 +55,16 @@ for (const kind of ['memory', 'sqlite'] as const) {
       workspaces: { name: 'staging', prefix: 'crd_stage' },
     } as const
 
+    it('apis: limits are exact where that is said, and stay so until it is taken back', async () => {
+      const { id, exact_limits: byDefault } = (await post('apis', { ...SAMPLES.apis, name: 'exact' })).body
+      assert.equal(byDefault, false)
+      const patch = (body: object) => server.request<Resource>('PATCH', `/v1/apis/${id}`, body)
+      assert.equal((await patch({ exact_limits: true })).body.exact_limits, true)
+      assert.equal((await patch({ metadata: {} })).body.exact_limits, true)
+      assert.equal((await patch({ exact_limits: false })).body.exact_limits, false)
+      await server.request('DELETE', `/v1/apis/${id}`)
+    })
+
     for (const area of ['apis', 'principals', 'roles'] as const) {
       it(`${area}: made, shown by id and name, changed, deleted`, async () => {
         const made = await post(area, SAMPLES[area])
@@ -240,6 +250,32 @@ for (const kind of ['memory', 'sqlite'] as const) {
       await new Promise((closed) => listener.close(closed))
       const changed = await server.request<Resource>('PATCH', '/v1/apis/probed', { upstream })
       assert.deepEqual(changed.body.warnings, [`nothing answers at ${upstream} yet`])
+    })
+
+    it('this machine is an upstream for the workspace default alone, unless the owner allows it', async () => {
+      const headers = await otherWorkspace(server, 'tenant')
+      const api = { name: 'inward', audience: 'urn:inward', host: 'tenant.example' }
+      for (const upstream of [
+        'http://127.0.0.1:9',
+        'http://[::1]:9',
+        'http://localhost:9',
+        'http://127.1:9',
+      ]) {
+        const refused = await server.request<Resource>('POST', '/v1/apis', { ...api, upstream }, headers)
+        assert.equal(refused.status, 422, upstream)
+        assert.match(String(refused.body.detail), /^upstream: .*CREDENCE_UPSTREAM_ALLOW/)
+        const own = { ...api, upstream, host: null, base_path: '/inward' }
+        assert.equal((await post('apis', own)).status, 201)
+        assert.equal((await server.request('DELETE', '/v1/apis/inward')).status, 204)
+      }
+      assert.equal((await server.request('POST', '/v1/apis', api, headers)).status, 201)
+      const changed = await server.request(
+        'PATCH',
+        '/v1/apis/inward',
+        { upstream: 'http://127.0.0.1:9' },
+        headers,
+      )
+      assert.equal(changed.status, 422)
     })
 
     it("Credence's own listeners are no upstream", async () => {

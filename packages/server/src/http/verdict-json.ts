@@ -51,10 +51,19 @@ export const VerdictShape = Strict({
       limit: Type.Integer(),
       remaining: Type.Integer(),
       reset_seconds: Nullable(Type.Integer()),
+      window_seconds: Nullable(
+        Type.Integer({ description: 'Of the window or the period, for RateLimit-Policy; null for credits.' }),
+      ),
     }),
     { description: 'Those that applied, tightest first.' },
   ),
   retry_after_seconds: Nullable(Type.Integer()),
+  stale_seconds: Nullable(
+    Type.Integer({
+      description:
+        'The store is gone and the API goes on without it: what was known may be out of date by so much, beyond the bound.',
+    }),
+  ),
   challenge: Nullable(Type.String({ description: 'For WWW-Authenticate.' })),
   status: Type.Integer({ description: 'HTTP status to answer the caller with.' }),
   request_id: Type.String({ description: 'For `credence why`.' }),
@@ -90,10 +99,12 @@ export function verdictToJson(decision: Decision, requestId: string): Static<typ
     },
     scopes: [...decision.scopes],
     required,
-    limits: decision.limits.map(({ name, owner, type, limit, remaining, resetSeconds }) => ({
-      ...{ name, owner, type, limit, remaining, reset_seconds: resetSeconds },
+    limits: decision.limits.map(({ name, owner, type, limit, remaining, resetSeconds, windowSeconds }) => ({
+      ...{ name, owner, type, limit, remaining },
+      ...{ reset_seconds: resetSeconds, window_seconds: windowSeconds },
     })),
     retry_after_seconds: decision.retryAfterSeconds,
+    stale_seconds: decision.staleSeconds,
     challenge: challengeFor(code, api?.name ?? 'credence', code === 'INSUFFICIENT_SCOPE' ? required : null),
     status: VERDICTS[code].status,
     request_id: requestId,

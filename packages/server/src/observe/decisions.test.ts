@@ -21,6 +21,7 @@ function decision(code: VerdictCode, change: Partial<Decision> = {}): Decision {
     required: null,
     limits: [],
     retryAfterSeconds: null,
+    staleSeconds: null,
     ...change,
   }
 }

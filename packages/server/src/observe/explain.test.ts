@@ -32,6 +32,7 @@ function entry(decision: Partial<Decision>, change: Partial<DecisionEntry> = {})
       required: 'orders:write',
       limits: [],
       retryAfterSeconds: null,
+      staleSeconds: null,
       ...decision,
     },
     ...change,

@@ -58,10 +58,15 @@ test('responses are counted by listener and status, and odd statuses make no ser
   assert.equal(value(text, 'credence_http_requests_total{listener="gateway",status="0"}'), 6)
 })
 
-test('feed and usage are read when the metrics are', async () => {
+test('feed, usage and limits are read when the metrics are', async () => {
   const metrics = new Metrics({ processMetrics: false })
   let position = 1
-  metrics.watch({ feed: () => ({ position, lagMs: 250 }), usage: () => ({ pending: 3, dropped: 2 }) })
+  let isDegraded = true
+  metrics.watch({
+    feed: () => ({ position, lagMs: 250 }),
+    usage: () => ({ pending: 3, dropped: 2 }),
+    limits: () => ({ isDegraded, decidedAlone: 5 }),
+  })
   await metrics.render()
   position = 7
   const text = await metrics.render()
@@ -69,11 +74,19 @@ test('feed and usage are read when the metrics are', async () => {
   assert.equal(value(text, 'credence_feed_lag_seconds'), 0.25)
   assert.equal(value(text, 'credence_usage_pending'), 3)
   assert.equal(value(text, 'credence_usage_dropped_total'), 2)
+  assert.equal(value(text, 'credence_limits_degraded'), 1)
+  assert.equal(value(text, 'credence_limits_degraded_decisions_total'), 5)
+  isDegraded = false
+  assert.equal(value(await metrics.render(), 'credence_limits_degraded'), 0)
 })
 
 test('the text is in the exposition format: every sample line has a number, every metric help and type', async () => {
   const metrics = new Metrics({ processMetrics: true })
-  metrics.watch({ feed: () => ({ position: 1, lagMs: 1 }), usage: () => ({ pending: 0, dropped: 0 }) })
+  metrics.watch({
+    feed: () => ({ position: 1, lagMs: 1 }),
+    usage: () => ({ pending: 0, dropped: 0 }),
+    limits: () => ({ isDegraded: false, decidedAlone: 0 }),
+  })
   metrics.verified('VALID', 'verify', 0.2)
   const text = await metrics.render()
   assert.ok(text.endsWith('\n'))

@@ -1,7 +1,8 @@
 import type { VerdictCode } from '@credence/core'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { DecisionVia } from './decisions.ts'
-import { renderDurations, VerdictCounts } from './verdict-counts.ts'
+import { type MetricSamples, samplesOf } from './metric-samples.ts'
+import { durationSamples, VerdictCounts } from './verdict-counts.ts'
 
 export type ListenerName = 'api' | 'gateway' | 'admin' | 'ops'
 
@@ -11,6 +12,8 @@ export interface MetricSources {
   readonly feed: () => { readonly position: number; readonly lagMs: number }
   /** Usage not yet flushed, and decisions that could not be counted since the start. */
   readonly usage: () => { readonly pending: number; readonly dropped: number }
+  /** Whether whoever counts limits for all nodes is lost, and the requests decided without since the start. */
+  readonly limits: () => { readonly isDegraded: boolean; readonly decidedAlone: number }
 }
 
 export interface MetricsOptions {
@@ -24,6 +27,13 @@ export class Metrics {
   readonly #verdicts = new VerdictCounts()
   /** Listener → count per status. */
   readonly #responses = new Map<ListenerName, Map<number, number>>()
+
+  readonly #refused = new Counter({
+    name: 'credence_connections_refused_total',
+    help: 'Connections closed at once because as many as may be were open, by listener.',
+    labelNames: ['listener'],
+    registers: [this.#registry],
+  })
 
   constructor(options: MetricsOptions) {
     const { processMetrics } = options
@@ -40,6 +50,9 @@ export class Metrics {
         for (const { code, via, count } of verdicts.codes()) this.inc({ code, via }, count)
       },
     })
+    // All that a registry asks of a metric is its name and its values.
+    const durations = { name: durationSamples(verdicts).name, get: () => durationSamples(verdicts) }
+    this.#registry.registerMetric(durations as unknown as Metric)
     new Counter({
       name: 'credence_http_requests_total',
       help: 'HTTP responses, by listener and status.',
@@ -71,24 +84,47 @@ export class Metrics {
     byStatus.set(known, (byStatus.get(known) ?? 0) + 1)
   }
 
+  /** One connection that a listener closed because too many are open. */
+  connectionRefused(listener: ListenerName): void {
+    this.#refused.inc({ listener })
+  }
+
   /** Adds the gauges, once what they show exists. */
   watch(sources: MetricSources): void {
     this.#gauge(
       'credence_feed_position',
       'Position up to which this node has followed the feed.',
+      'min',
       () => sources.feed().position,
     )
     this.#gauge(
       'credence_feed_lag_seconds',
       'Time since the feed was last confirmed, in seconds.',
+      'max',
       () => sources.feed().lagMs / 1000,
     )
     this.#gauge(
       'credence_usage_pending',
       'Usage entries that wait for the next flush.',
+      'sum',
       () => sources.usage().pending,
     )
-    const { usage } = sources
+    this.#gauge(
+      'credence_limits_degraded',
+      '1 while whoever counts limits for all nodes is lost and this node counts alone, else 0.',
+      'max',
+      () => (sources.limits().isDegraded ? 1 : 0),
+    )
+    const { usage, limits } = sources
+    new Counter({
+      name: 'credence_limits_degraded_decisions_total',
+      help: "Requests that were decided by this node's share of a limit.",
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(limits().decidedAlone)
+      },
+    })
     new Counter({
       name: 'credence_usage_dropped_total',
       help: 'Uses that were not counted: too many entries waited, or a flush failed.',
@@ -100,19 +136,36 @@ export class Metrics {
     })
   }
 
+  /** Adds the gauge of the journal of revocations, where one is kept. */
+  watchJournal(isKept: () => boolean): void {
+    this.#gauge(
+      'credence_revocations_journal_up',
+      'Whether the journal of revocations has all that was revoked; 0: a restore would not know the latest.',
+      'min',
+      () => (isKept() ? 1 : 0),
+    )
+  }
+
   /** The text exposition format. */
-  async render(): Promise<string> {
-    return (await this.#registry.metrics()) + renderDurations(this.#verdicts)
+  render(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  /** The same, to be summed with those of other processes: renderTogether(). */
+  samples(): Promise<readonly MetricSamples[]> {
+    return samplesOf(this.#registry)
   }
 
   get contentType(): string {
     return this.#registry.contentType
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  /** @param aggregator how the gauges of a node's processes become one */
+  #gauge(name: string, help: string, aggregator: 'sum' | 'min' | 'max', read: () => number): void {
     new Gauge({
       name,
       help,
+      aggregator,
       registers: [this.#registry],
       collect() {
         this.set(read())

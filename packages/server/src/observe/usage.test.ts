@@ -23,6 +23,7 @@ function decision(code: VerdictCode = 'VALID', version = 1, id = ID): Decision {
     required: null,
     limits: [],
     retryAfterSeconds: null,
+    staleSeconds: null,
   }
 }
 

@@ -1,5 +1,6 @@
 import { VERDICT_CODES, type VerdictCode } from '@credence/core'
 import { DECISION_VIAS, type DecisionVia } from './decisions.ts'
+import type { MetricSample, MetricSamples } from './metric-samples.ts'
 
 /** Upper bounds of the buckets, in seconds. A verify from memory takes tens of microseconds. */
 export const DURATION_BUCKETS_SECONDS = [
@@ -51,19 +52,21 @@ export class VerdictCounts {
 const NAME = 'credence_verify_duration_seconds'
 
 /**
- * The durations as a histogram in the text exposition format. prom-client's own histogram can only be filled one
- * observation at a time, each at many times the cost of adding one to an array.
+ * The durations as a histogram: cumulative buckets, then sum and count, for each via. prom-client's own histogram can
+ * only be filled one observation at a time, each at many times the cost of adding one to an array.
  */
-export function renderDurations(counts: VerdictCounts): string {
-  const lines = [`# HELP ${NAME} Time that a decision took, in seconds.`, `# TYPE ${NAME} histogram`]
+export function durationSamples(counts: VerdictCounts): MetricSamples {
+  const values: MetricSample[] = []
   for (const { via, buckets, secondsSum } of counts.durations()) {
     let total = 0
     for (const [index, count] of buckets.entries()) {
       total += count
-      const bound = DURATION_BUCKETS_SECONDS[index] ?? '+Inf'
-      lines.push(`${NAME}_bucket{via="${via}",le="${bound}"} ${total}`)
+      const le = DURATION_BUCKETS_SECONDS[index] ?? '+Inf'
+      values.push({ metricName: `${NAME}_bucket`, labels: { via, le }, value: total })
     }
-    lines.push(`${NAME}_sum{via="${via}"} ${secondsSum}`, `${NAME}_count{via="${via}"} ${total}`)
+    values.push({ metricName: `${NAME}_sum`, labels: { via }, value: secondsSum })
+    values.push({ metricName: `${NAME}_count`, labels: { via }, value: total })
   }
-  return `${lines.join('\n')}\n`
+  const help = 'Time that a decision took, in seconds.'
+  return { name: NAME, help, type: 'histogram', aggregator: 'sum', values }
 }

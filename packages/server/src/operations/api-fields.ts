@@ -32,6 +32,8 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   queryParameter: null,
   credentialHeader: null,
   limits: [],
+  outageGraceSeconds: 0,
+  exactLimits: false,
   metadata: {},
 }
 

@@ -154,7 +154,7 @@ async function errorsOf(
   const errors = apiErrors(fields)
   const foreign = fields.upstream === null ? null : foreignMountProblem(context, workspaceId, fields.host)
   if (foreign !== null) errors.push({ field: 'host', detail: foreign })
-  const problem = upstream === null ? null : await upstreamRefusal(context, upstream)
+  const problem = upstream === null ? null : await upstreamRefusal(context, workspaceId, upstream)
   if (problem !== null) errors.push({ field: 'upstream', detail: problem })
   return errors
 }

@@ -7,7 +7,7 @@ import { newPrincipal } from './principals.ts'
 export const DEFAULT_WORKSPACE_NAME = 'default'
 export const DEFAULT_KEY_PREFIX = 'crd_live'
 /** Setting: the id of the workspace `default`. That it is unique makes the first start happen once. */
-const DEFAULT_WORKSPACE_SETTING = 'default_workspace_id'
+export const DEFAULT_WORKSPACE_SETTING = 'default_workspace_id'
 
 type Host = Pick<Context, 'store' | 'clock' | 'randomBytes' | 'sealingKeys'>
 

@@ -2,6 +2,7 @@ import type { Grant, Limit, Metadata, PrincipalRecord, PrincipalType } from '@cr
 import type { Context } from '../context.ts'
 import { builtInApiId, looksLikeId, newId } from '../ids.ts'
 import type { ListFilters, Page } from '../store/port.ts'
+import { remainsAdministered } from './administrators.ts'
 import { resolveCeiling } from './ceiling.ts'
 import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry } from './idempotency.ts'
@@ -114,8 +115,16 @@ export async function updatePrincipal(
   if (!changed.ok) return changed
   const refusal = await gainRefusal(context, actor, before, changed.value)
   if (refusal !== null) return refusal
-  const detail = changedMembers(changes)
-  return replaceRow(context, actor, { table: 'principal', before, expected, detail }, changed.value)
+  const kept = await remainsAdministered(context, actor, before, changed.value)
+  if (!kept.ok) return kept
+  const update = {
+    table: 'principal',
+    before,
+    expected,
+    detail: changedMembers(changes),
+    expects: kept.expects,
+  } as const
+  return replaceRow(context, actor, update, changed.value)
 }
 
 /** Refused while it has credentials, revoked ones included: the trail must be able to say whose they were. */

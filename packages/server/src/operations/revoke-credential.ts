@@ -36,7 +36,10 @@ export interface StateChange {
   readonly propagation: Propagation
 }
 
-type Changing = Pick<Context, 'store' | 'follower' | 'clock' | 'config'>
+/** Timers count whole milliseconds, and may be early by one. */
+const TIMER_SLACK_MS = 2
+
+type Changing = Pick<Context, 'store' | 'follower' | 'members' | 'clock' | 'config'>
 
 /** What can be done to a credential's state. */
 export type StateStep =
@@ -114,11 +117,11 @@ async function carryOut(
     detail,
   })
   if (!written.ok) return written
+  // Once a lease has passed, whoever has not said so acts on nothing older either.
+  const boundMs = context.config.leaseMs
+  const { nodes, confirmed } = await context.members.reached(written.value.position, boundMs + TIMER_SLACK_MS)
   const afterMs = Math.round((performance.now() - startedMs) * 10) / 10
-  // Where the feed could not be read, this node has not seen it: its lease ends within the bound.
-  const confirmed = context.follower.position >= written.value.position ? 1 : 0
-  const propagation = { nodes: 1, confirmed, afterMs, boundMs: context.config.leaseMs }
-  return done({ record, propagation }, written.position)
+  return done({ record, propagation: { nodes, confirmed, afterMs, boundMs } }, written.position)
 }
 
 function transition(record: CredentialRecord, step: StateStep, nowMs: number): Transition {
@@ -134,9 +137,13 @@ function transition(record: CredentialRecord, step: StateStep, nowMs: number): T
   }
 }
 
-/** Nothing was to do: what holds has held since an earlier change. */
-function settled({ config }: Pick<Context, 'config'>, record: CredentialRecord): StateChange {
-  return { record, propagation: { nodes: 1, confirmed: 1, afterMs: 0, boundMs: config.leaseMs } }
+/** Nothing was to do: what holds has held since an earlier change, and whoever made that has waited for it. */
+function settled(
+  { config, members }: Pick<Context, 'config' | 'members'>,
+  record: CredentialRecord,
+): StateChange {
+  const nodes = members.nodes
+  return { record, propagation: { nodes, confirmed: nodes, afterMs: 0, boundMs: config.leaseMs } }
 }
 
 /** Deletes a credential: it acts at once, and its key is unknown from then on. */

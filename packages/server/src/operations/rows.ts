@@ -1,6 +1,6 @@
 import type { Records } from '@credence/core'
 import type { Context } from '../context.ts'
-import type { NamedTable, Put } from '../store/port.ts'
+import type { NamedTable, Put, RowAt } from '../store/port.ts'
 import type { IdempotentRequest } from './idempotency.ts'
 import { once } from './idempotency.ts'
 import { type Actor, done, failed, notFound, type Outcome } from './operation.ts'
@@ -20,6 +20,8 @@ export interface Update<T extends NamedTable> {
   readonly table: T
   readonly before: Records[T]
   readonly expected: Expected
+  /** Rows that the change rests on: they must still be as they were read. */
+  readonly expects?: readonly RowAt[]
   /** For the trail. */
   readonly detail?: Readonly<Record<string, unknown>>
 }
@@ -28,12 +30,13 @@ export interface Update<T extends NamedTable> {
 export async function replaceRow<T extends NamedTable>(
   context: Pick<Context, 'store' | 'follower' | 'clock'>,
   actor: Actor,
-  { table, before, expected, detail = {} }: Update<T>,
+  { table, before, expected, expects = [], detail = {} }: Update<T>,
   after: Records[T],
 ): Promise<Outcome<Records[T]>> {
   const record = { ...after, revision: before.revision + 1, updatedAtMs: context.clock() }
   const written = await write(context, actor, {
     puts: [{ table, record } as Put],
+    expects,
     action: `${table}.update`,
     target: { table, id: before.id },
     detail,

@@ -2,14 +2,18 @@ import type { Limit } from '@credence/core'
 import type { CreditResult } from './port.ts'
 
 /**
- * What is kept of one limit of type `credits`, with the arithmetic that core's in-memory limiter has for it. It
- * stands here once more so that the writer thread loads none of core: a thread's memory is its modules.
+ * What is kept of one limit of type `credits`, with the arithmetic that core has for it (limit-arithmetic.ts). It
+ * stands here once more so that the writer thread loads none of core: a thread's memory is its modules. A test
+ * beside this file holds the two together.
  */
 export interface CreditState {
   readonly spent: number
   /** The moment from which the next refill is counted: when something was first missing, or the last refill. */
   readonly sinceMs: number
 }
+
+/** As in core: requests are timed when they begin, so a clock that seems this little behind has not gone back. */
+const REORDER_MS = 5_000
 
 type CreditLimit = Extract<Limit, { type: 'credits' }>
 
@@ -40,10 +44,10 @@ function refilled(limit: CreditLimit, state: CreditState | undefined, nowMs: num
   if (state === undefined || state.spent === 0) return { spent: 0, sinceMs: nowMs }
   const spent = Math.min(state.spent, limit.limit)
   // A clock that went back starts the wait for the next refill again: at most one such wait is lost.
-  const sinceMs = Math.min(state.sinceMs, nowMs)
+  const sinceMs = state.sinceMs > nowMs + REORDER_MS ? nowMs : state.sinceMs
   if (limit.refill === null) return { spent, sinceMs }
   const everyMs = limit.refill.everySeconds * 1000
-  const times = Math.floor((nowMs - sinceMs) / everyMs)
+  const times = Math.max(0, Math.floor((nowMs - sinceMs) / everyMs))
   const left = Math.max(0, spent - times * limit.refill.amount)
   return { spent: left, sinceMs: left === 0 ? nowMs : sinceMs + times * everyMs }
 }

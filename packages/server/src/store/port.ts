@@ -208,7 +208,7 @@ export interface FeedListener {
 
 /** What a process of the installation says of itself. */
 export interface SignOfLife {
-  /** Drawn anew at every start. */
+  /** `{node id}/{worker}`; the node id is drawn anew at every start of a node, and shared by its workers. */
   readonly memberId: string
   /** The machine or container, as its operator knows it. */
   readonly node: string

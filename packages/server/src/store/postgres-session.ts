@@ -87,7 +87,7 @@ export function checkSession(row: SqlRow | undefined): Session {
 }
 
 /** The number of a lock that all processes of this installation agree on, as PostgreSQL's bigint. */
-export function lockKey(purpose: 'migrations' | 'start' | 'leader', { schema }: Session): string {
+export function lockKey(purpose: 'migrations' | 'start' | 'leader' | 'copy', { schema }: Session): string {
   const hash = createHash('sha256').update(`credence ${purpose}\n${schema}`).digest()
   return hash.readBigInt64BE().toString()
 }

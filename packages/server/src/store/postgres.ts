@@ -1,4 +1,5 @@
 import type { Records, TableName } from '@credence/core'
+import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
 import { givenFilters } from './list-query.ts'
 import { type MigrateMode, type MigrationPlan, STORE_MIGRATIONS } from './migrate.ts'
 import {
@@ -69,10 +70,15 @@ export async function openPostgresStore(settings: PostgresSettings): Promise<Sto
   await migratePostgres(address, MIGRATIONS, settings.migrate, settings.clock)
   const { readTimeoutMs, random } = settings
   const readers = Math.max(1, settings.poolSize - OTHER_CONNECTIONS)
-  return new PostgresStore(
-    await PostgresPool.open({ address, readers, readMs: readTimeoutMs, random }),
-    settings,
-  )
+  const pool = await PostgresPool.open({ address, readers, readMs: readTimeoutMs, random })
+  const store = new PostgresStore(pool, settings)
+  try {
+    refuseUnfinishedCopy(await store.readSetting(COPY_SETTING))
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 /** What `credence migrate --plan` shows of the store. @throws StoreFault as a start would */

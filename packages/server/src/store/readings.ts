@@ -113,7 +113,7 @@ function pageOf<R extends Records[TableName]>(records: R[], limit: number): Page
   return { records, next: { createdAtMs, id } }
 }
 
-function toAuditRow(row: SqlRow): AuditRow {
+export function toAuditRow(row: SqlRow): AuditRow {
   return {
     position: Number(row.position),
     workspaceId: String(row.workspace_id),

@@ -40,6 +40,12 @@ export class SqliteConnection {
     return this.#prepared(sql).all(...values)
   }
 
+  /** One row after the other, of one moment. The statement is done when the loop is. */
+  iterate(sql: string, ...values: SqlValue[]): Iterable<Record<string, unknown>> {
+    // A statement of its own: a kept one that is run again would end the loop.
+    return this.db.prepare(sql).iterate(...values)
+  }
+
   /** How many rows it touched. */
   run(sql: string, ...values: SqlValue[]): number {
     return Number(this.#prepared(sql).run(...values).changes)

@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { loadMigrations, type MigrateMode } from './migrate.ts'
 import { StoreFault } from './port.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
+import { makeEmptyFile } from './sqlite-lock.ts'
 import { migrateSqlite } from './sqlite-migrate.ts'
 
 /**
@@ -18,7 +19,7 @@ export function prepareSqliteFile(
 ): void {
   faulting(() => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    closeSync(openSync(path, 'a', 0o600))
+    makeEmptyFile(path)
     const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: false })
     try {
       migrateSqlite(connection, loadMigrations(migrations), mode, clock)

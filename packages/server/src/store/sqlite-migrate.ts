@@ -29,8 +29,8 @@ export function migrateSqlite(
 }
 
 /** What `credence migrate --plan` shows; changes nothing, makes no file. @throws StoreFault as a start would */
-export function planMigrations(path: string, folder = STORE_MIGRATIONS): MigrationPlan {
-  const known = loadMigrations(folder)
+export function planMigrations(path: string, migrations = STORE_MIGRATIONS): MigrationPlan {
+  const known = loadMigrations(migrations)
   if (!existsSync(path)) return planFor(known, [])
   const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: true })
   try {

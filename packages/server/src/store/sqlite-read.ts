@@ -8,7 +8,7 @@ import type {
   Page,
   SchemaState,
 } from './port.ts'
-import { type Reading, readingsFor } from './readings.ts'
+import { type Reading, readingsFor, toAuditRow } from './readings.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 import { SQLITE } from './tables.ts'
 
@@ -49,6 +49,11 @@ export function listAudit(
   query: { readonly limit: number; readonly before: number | null },
 ): AuditRow[] {
   return read(connection, READINGS.audit(workspaceId, query))
+}
+
+/** The whole trail of the installation, oldest first. */
+export function* wholeAudit(connection: SqliteConnection): Generator<AuditRow> {
+  for (const row of connection.iterate('SELECT * FROM audit ORDER BY position')) yield toAuditRow(row)
 }
 
 export function readChanges(connection: SqliteConnection, position: number, limit: number): FeedPage {

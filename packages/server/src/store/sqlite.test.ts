@@ -36,7 +36,12 @@ test('the file and its journal are readable by their owner only, in a folder of 
   await seed(store)
   assert.equal((await stat(folder)).mode & 0o777, 0o700)
   const files = await readdir(folder)
-  assert.deepEqual(files.toSorted(), ['credence.db', 'credence.db-shm', 'credence.db-wal'])
+  assert.deepEqual(files.toSorted(), [
+    'credence.db',
+    'credence.db-shm',
+    'credence.db-use-lock',
+    'credence.db-wal',
+  ])
   for (const file of files) assert.equal((await stat(join(folder, file))).mode & 0o777, 0o600, file)
 })
 

@@ -1,20 +1,12 @@
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import type { Records, TableName } from '@credence/core'
-import { givenFilters } from './list-query.ts'
+import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
 import { LocalMembers } from './local-members.ts'
 import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
 import {
-  type AuditRow,
   type CommitResult,
   type CreditResult,
   type FeedListener,
-  type FeedPage,
-  type IdempotencyEntry,
-  type ListQuery,
-  type NamedTable,
-  type Page,
-  type SchemaState,
   type SignOfLife,
   type Store,
   StoreFault,
@@ -23,103 +15,88 @@ import {
 import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting, prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteLock } from './sqlite-lock.ts'
-import {
-  readChanges,
-  readIdempotency,
-  readPosition,
-  readRecord,
-  readRecordByName,
-  readSchema,
-  readSetting,
-} from './sqlite-read.ts'
-import type { ReaderRequest } from './sqlite-reader.ts'
+import { readSetting } from './sqlite-read.ts'
+import { SqliteReads } from './sqlite-reads.ts'
 import { SqliteThread } from './sqlite-thread.ts'
-import type { WriterRequest } from './sqlite-writer.ts'
+import { shareFile } from './sqlite-use.ts'
+import type { Committed, WriterData, WriterRequest } from './sqlite-writer.ts'
+import { type JournalSettings, StoreJournal } from './store-journal.ts'
 
 export interface SqliteStoreSettings {
   readonly path: string
   readonly migrate: MigrateMode
   readonly clock: () => number
+  /** Where revocations are kept besides; absent: nowhere. */
+  readonly journal?: JournalSettings
 }
 
 /** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
 const MAX_PENDING_WRITES = 4096
-const MAX_PENDING_LISTS = 256
-const READER_IDLE_MS = 60_000
 /** A first start takes milliseconds; whoever needs longer is stuck. */
 const START_WAIT_MS = 10_000
 const START_RETRY_MS = 20
 
-/** Opens the file, makes it where there is none, and migrates it. @throws StoreFault */
+/**
+ * Opens the file, makes it where there is none, migrates it, and brings its journal of revocations up to date.
+ * @throws StoreFault
+ */
 export async function openSqliteStore(settings: SqliteStoreSettings): Promise<Store> {
   const path = resolve(settings.path)
-  prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
-  return new SqliteStore(path, settings.clock)
+  const use = faulting(() => shareFile(path))
+  try {
+    prepareSqliteFile(path, STORE_MIGRATIONS, settings.migrate, settings.clock)
+    faulting(() => refuseUnfinishedCopy(copyMarkIn(path)))
+    const journal = settings.journal && new StoreJournal(path, settings.journal, settings.clock)
+    return new SqliteStore(path, use, journal ?? null)
+  } catch (error) {
+    use.release()
+    throw error
+  }
 }
 
-/**
- * Point reads go straight to the file, on this thread: they take microseconds, and each sees the newest commit,
- * of any process. Lists go to a reader thread, every write to the one writer thread; see sqlite-writer.ts.
- */
-class SqliteStore implements Store {
-  readonly name = 'sqlite'
-  readonly #connection: SqliteConnection
+function copyMarkIn(path: string): string | undefined {
+  const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: true })
+  try {
+    // With CREDENCE_MIGRATE=off the file may be without any table.
+    const hasSettings = connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'settings'") !== undefined
+    return hasSettings ? readSetting(connection, COPY_SETTING) : undefined
+  } finally {
+    connection.close()
+  }
+}
+
+/** The process that writes the file: every write goes to its one writer thread; see sqlite-writer.ts. */
+class SqliteStore extends SqliteReads implements Store {
   readonly #writer: SqliteThread
-  readonly #reader: SqliteThread
   readonly #members: LocalMembers
   readonly #leader: SqliteLock
   readonly #start: SqliteLock
+  readonly #use: SqliteLock
+  readonly #journal: StoreJournal | null
   #closing: Promise<void> | undefined
 
-  constructor(path: string, clock: () => number) {
-    this.#members = new LocalMembers(clock)
+  constructor(path: string, use: SqliteLock, journal: StoreJournal | null) {
+    super(path)
+    this.#use = use
+    this.#journal = journal
+    // A wall clock that jumps must not make all of them seem dead.
+    this.#members = new LocalMembers(() => performance.now())
     this.#leader = new SqliteLock(`${path}-leader-lock`)
     this.#start = new SqliteLock(`${path}-start-lock`)
-    this.#connection = faulting(() => new SqliteConnection({ path, synchronous: 'FULL', readOnly: true }))
     this.#writer = new SqliteThread({
       task: 'writes the database',
       entry: new URL('./sqlite-writer.ts', import.meta.url),
-      workerData: path,
+      workerData: { path, journal: journal?.begin ?? null } satisfies WriterData,
       maxPending: MAX_PENDING_WRITES,
       idleMs: null,
     })
-    this.#reader = new SqliteThread({
-      task: 'reads lists',
-      entry: new URL('./sqlite-reader.ts', import.meta.url),
-      workerData: path,
-      maxPending: MAX_PENDING_LISTS,
-      idleMs: READER_IDLE_MS,
-    })
-  }
-
-  async read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
-    return this.#now((connection) => readRecord(connection, table, id))
-  }
-
-  async readByName<T extends NamedTable>(
-    table: T,
-    workspaceId: string | null,
-    name: string,
-  ): Promise<Records[T] | undefined> {
-    return this.#now((connection) => readRecordByName(connection, table, workspaceId, name))
-  }
-
-  async list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>> {
-    givenFilters(table, query.filters)
-    const request: ReaderRequest = { type: 'list', table, query }
-    return (await this.#reader.call(request)) as Page<Records[T]>
-  }
-
-  async listAudit(
-    workspaceId: string,
-    query: { limit: number; before: number | null },
-  ): Promise<readonly AuditRow[]> {
-    const request: ReaderRequest = { type: 'listAudit', workspaceId, query }
-    return (await this.#reader.call(request)) as AuditRow[]
+    journal?.keepWith((request) => this.#write(request))
   }
 
   async commit(write: Write): Promise<CommitResult> {
-    const result = (await this.#write({ type: 'commit', write })) as CommitResult
+    const committed = (await this.#write({ type: 'commit', write })) as Committed
+    const { journal, ...result } = committed
+    if (journal !== undefined) this.#journal?.tried(journal)
     if (result.ok) this.#members.committed(result.position)
     return result
   }
@@ -134,26 +111,6 @@ class SqliteStore implements Store {
 
   async forgetChangesBefore(ms: number): Promise<void> {
     await this.#write({ type: 'forget', what: 'changes', beforeMs: ms })
-  }
-
-  async changesSince(position: number, limit: number): Promise<FeedPage> {
-    return this.#now((connection) => readChanges(connection, position, limit))
-  }
-
-  async position(): Promise<number> {
-    return this.#now(readPosition)
-  }
-
-  async readIdempotency(scope: string, key: string): Promise<IdempotencyEntry | undefined> {
-    return this.#now((connection) => readIdempotency(connection, scope, key))
-  }
-
-  async readSetting(name: string): Promise<string | undefined> {
-    return this.#now((connection) => readSetting(connection, name))
-  }
-
-  async schema(): Promise<SchemaState> {
-    return this.#now(readSchema)
   }
 
   async listen(listener: FeedListener): Promise<() => Promise<void>> {
@@ -173,13 +130,13 @@ class SqliteStore implements Store {
   }
 
   async lead(): Promise<boolean> {
-    return this.#now(() => this.#leader.take())
+    return this.#owning(() => this.#leader.take())
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.#members.inTurn(async () => {
       const endMs = performance.now() + START_WAIT_MS
-      while (!this.#now(() => this.#start.take())) {
+      while (!this.#owning(() => this.#start.take())) {
         if (performance.now() > endMs) throw new StoreFault('Another process is making the first start')
         await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS))
       }
@@ -198,18 +155,19 @@ class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     // The writer last: its connection then folds the journal into the file, which only the last one can.
-    await this.#reader.close()
-    this.#connection.close()
+    await this.closeReads()
     this.#leader.release()
+    await this.#journal?.close()
     await this.#writer.close()
+    this.#use.release()
   }
 
   #write(request: WriterRequest): Promise<unknown> {
     return this.#writer.call(request)
   }
 
-  #now<R>(read: (connection: SqliteConnection) => R): R {
+  #owning<R>(take: () => R): R {
     if (this.#closing !== undefined) throw new StoreFault('The store is closed')
-    return faulting(() => read(this.#connection))
+    return faulting(take)
   }
 }

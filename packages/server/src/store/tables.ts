@@ -56,6 +56,8 @@ export const TABLES = {
       queryParameter: 'text',
       credentialHeader: 'text',
       limits: 'json',
+      outageGraceSeconds: 'integer',
+      exactLimits: 'boolean',
       metadata: 'json',
       builtIn: 'boolean',
     },

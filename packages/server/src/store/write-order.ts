@@ -6,7 +6,7 @@ import type { Change, Conflict, Put, RowAt, Write } from './port.ts'
  * referred to is made before, and deleted after, what refers to it. So a write may make a row and refer to it,
  * or drop the last reference to a row and delete it. A name that it frees is free only after it.
  */
-const PARENTS_FIRST: readonly TableName[] = ['workspace', 'api', 'role', 'principal', 'credential']
+export const PARENTS_FIRST: readonly TableName[] = ['workspace', 'api', 'role', 'principal', 'credential']
 
 export interface OrderedWrite {
   readonly inserts: readonly Put[]

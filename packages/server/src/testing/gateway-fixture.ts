@@ -11,6 +11,8 @@ export interface GatewayFixtureOptions extends ProtectedApiOptions {
   readonly config?: TestContextOptions['config']
   readonly clock?: () => number
   readonly resolve?: GatewayOptions['resolve']
+  /** PEM texts; plain HTTP when left out. */
+  readonly tls?: GatewayOptions['tls']
   readonly upstreamOptions?: { readonly insecureHTTPParser?: boolean }
   /** What the upstream answers; 200 with nothing when left out. */
   readonly answer?: (request: IncomingMessage, response: ServerResponse) => void
@@ -59,7 +61,7 @@ export async function startGateway(options: GatewayFixtureOptions = {}): Promise
     api: { upstream: options.upstream ?? `http://127.0.0.1:${upstreamPort}`, ...options.api },
   })
   const resolve = options.resolve === undefined ? {} : { resolve: options.resolve }
-  const gateway = new Gateway(context, { tls: null, ...resolve })
+  const gateway = new Gateway(context, { tls: options.tls ?? null, ...resolve })
   const port = await listen(gateway.server)
   context.listeners.push({ name: 'gateway', host: '127.0.0.1', port })
   return {

@@ -40,19 +40,24 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
   if (secret === null) throw new Error('the store was used before: its admin key is not known')
 
   const usageStore = openMemoryUsageStore(clock)
-  const { context } = await assembleContext({
+  const context = await assembleContext({
     config,
     store,
     usageStore,
+    primary: null,
     sealingKeys,
     defaultWorkspaceId: workspaceId,
     log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     clock,
     randomBytes,
     processMetrics: false,
+    isLeader: () => true,
     every: () => () => {},
+    process: { nodeId: randomBytes(8).toString('hex'), node: 'test', worker: 0 },
   })
   const close = async () => {
+    await context.limits.close()
+    await context.members.leave()
     await context.usage.close()
     await usageStore.close()
     await store.close()

@@ -72,8 +72,8 @@ export function registerApis(app: App, context: Context): void {
   })
 }
 
-async function warningsOf(context: Context, { upstream }: ApiRecord): Promise<string[]> {
-  if (upstream === null || (await answersAt(context, upstream))) return []
+async function warningsOf(context: Context, { upstream, workspaceId }: ApiRecord): Promise<string[]> {
+  if (upstream === null || (await answersAt(context, workspaceId, upstream))) return []
   return [`nothing answers at ${upstream} yet`]
 }
 

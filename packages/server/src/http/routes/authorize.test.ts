@@ -18,6 +18,9 @@ const ROUTES = [
   route('GET /open/**=public'),
 ]
 
+/** All that Credence says about a caller, as the guides list it. */
+const IDENTITY = 'principal principal-name external-id credential scopes workspace stale'.split(' ')
+
 interface Answer {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
@@ -86,6 +89,7 @@ test('an allowed request gets 200, nothing in it, and who is calling in the head
   assert.equal(headers.get('ratelimit-policy'), '"default";q=5;w=60')
   assert.equal(headers.get('cache-control'), 'no-store')
   assert.equal(headers.get('content-length'), '0')
+  for (const name of IDENTITY) assert.notEqual(headers.get(`x-credence-${name}`), undefined, name)
   await close()
 })
 
@@ -125,9 +129,7 @@ test('on a public route identity headers are there and empty, so that a proxy ov
   for (const lines of [forwardedLines('GET', '/open/x'), [...forwardedLines('OPTIONS'), ...preflight]]) {
     const { status, headers } = await ask([...lines, 'X-Credence-Principal: forged'])
     assert.equal(status, 200)
-    for (const name of ['principal', 'external-id', 'credential', 'scopes']) {
-      assert.equal(headers.get(`x-credence-${name}`), '', name)
-    }
+    for (const name of IDENTITY) assert.equal(headers.get(`x-credence-${name}`), '', name)
   }
   assert.equal((await ask([...forwardedLines('OPTIONS'), preflight[0]!])).status, 403)
   assert.equal((await ask([...forwardedLines('OPTIONS', '/nowhere'), ...preflight])).status, 403)
@@ -185,8 +187,11 @@ test('style nginx reads X-Original-*, and sends as 403 what nginx would make a 5
   assert.equal(bad.headers.get('x-credence-status'), '400')
   const missing = await ask(original)
   assert.equal(missing.status, 401)
-  assert.equal(missing.headers.get('x-credence-status'), undefined)
+  assert.equal(missing.headers.get('x-credence-status'), '401')
   assert.ok(missing.headers.get('www-authenticate'))
+  for (const refused of [limited, bad, missing]) {
+    assert.equal(refused.headers.get('x-credence-problem'), refused.text)
+  }
   await close()
 })
 

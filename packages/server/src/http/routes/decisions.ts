@@ -2,7 +2,6 @@ import { CHECKS, VERDICT_CODES } from '@credence/core'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { DECISION_VIAS } from '../../observe/decisions.ts'
-import { explain } from '../../observe/explain.ts'
 import { findRecord } from '../../operations/find.ts'
 import { done, failed, invalid } from '../../operations/operation.ts'
 import type { App } from '../app.ts'
@@ -13,7 +12,7 @@ import { Id, Nullable, OneOf, PAGE_QUERY, PageOf, Ref, Strict, Text } from '../s
 
 const DEFAULT_LIMIT = 50
 
-/** `/v1/decisions`: the last ones of this node, for `credence why`. */
+/** `/v1/decisions`: the last ones of this node, whichever of its processes made them, for `credence why`. */
 export function registerDecisions(app: App, context: Context): void {
   const onRequest = authenticate(context, 'decisions:read')
 
@@ -25,7 +24,7 @@ export function registerDecisions(app: App, context: Context): void {
       const error = { field: 'api', detail: `no api ${JSON.stringify(reference)}` }
       return respond(request, reply, invalid(error), () => ({}))
     }
-    const entries = context.decisions.list({
+    const items = await context.node.decisions({
       workspaceId,
       limit: Number(limit),
       ...(code !== undefined && { code }),
@@ -33,17 +32,17 @@ export function registerDecisions(app: App, context: Context): void {
       ...(api !== undefined && { apiId: api.id }),
     })
     // The ring moves on under whoever pages through it, so there is one page: the newest.
-    const body = { items: entries.map(explain), next_cursor: null }
+    const body = { items, next_cursor: null }
     return respond(request, reply, done(body), () => ({ body }))
   })
 
   app.get('/v1/decisions/:request_id', { onRequest, schema: SHOW }, async (request, reply) => {
     const { request_id: requestId } = request.params
-    const entry = context.decisions.get(request.actor.workspaceId, requestId)
+    const decision = await context.node.decision(request.actor.workspaceId, requestId)
     const detail =
       'no decision with this request id; the last 10,000 of this node are kept, until it restarts'
-    const outcome = entry === undefined ? failed({ code: 'RESOURCE_NOT_FOUND', detail }) : done(entry)
-    return respond(request, reply, outcome, (found) => ({ body: explain(found) }))
+    const outcome = decision === undefined ? failed({ code: 'RESOURCE_NOT_FOUND', detail }) : done(decision)
+    return respond(request, reply, outcome, (body) => ({ body }))
   })
 }
 

@@ -157,7 +157,7 @@ test('the status names version, store, feed, usage and listeners', async () => {
     bearer(secret),
   )
   assert.equal(answer.status, 200, answer.text)
-  const { version, workers, store, feed, usage, listeners, counts } = answer.body
+  const { version, workers, store, feed, usage, listeners, counts, nodes, processes } = answer.body
   assert.match(String(version), /^\d+\.\d+\.\d+/)
   assert.equal(workers, 1)
   assert.equal(store?.name, 'memory')
@@ -166,6 +166,10 @@ test('the status names version, store, feed, usage and listeners', async () => {
   assert.deepEqual(Object.keys(usage ?? {}), ['queued', 'dropped'])
   assert.equal((listeners as unknown as { name: string }[])[0]?.name, 'api')
   assert.deepEqual(counts, { apis: 1 })
+  assert.equal(nodes, 1)
+  const [process, ...others] = processes as unknown as Record<string, unknown>[]
+  assert.deepEqual([process?.node, process?.worker, process?.version], ['test', null, version])
+  assert.deepEqual(others, [])
   const foreign = await server.request<{ counts: unknown }>('GET', '/v1/status', undefined, bearer(otherKey))
   assert.deepEqual(foreign.body.counts, { apis: 0 })
 })

@@ -217,7 +217,8 @@ const UPDATE = routeSchema({
   operationId: 'updatePrincipal',
   tag: 'Principals',
   summary: 'Change a principal',
-  description: 'Lists and metadata replace what was there. All of its credentials feel the change at once.',
+  description:
+    'Lists and metadata replace what was there. All of its credentials feel the change at once. Refused with 409 where it would switch off the principal that the caller acts as, or the last one that may do everything on credence.',
   scope: 'principals:write',
   success: { status: 200, ...WRITTEN },
   refusals: [404, 409, 412],

@@ -65,6 +65,7 @@ test('an allowed request: who it is, what it may do, and the request id of the a
     required: 'orders:read',
     limits: [],
     retry_after_seconds: null,
+    stale_seconds: null,
     challenge: null,
     status: 200,
   })
@@ -296,7 +297,8 @@ test('read your writes: with at_least a verify sees the write though the feed wa
   const body = { api: 'orders', credential: secret }
   assert.equal((await verify(server, body)).code, 'VALID')
   const record = await server.context.store.read('credential', credential.id)
-  // Another node revokes it: committed to the store, and this node has not polled yet.
+  // Another node revokes it: committed to the store, while this node is not nudged and has not polled yet.
+  await server.context.members.leave()
   const committed = await server.context.store.commit({
     workspaceId: record!.workspaceId,
     puts: [{ table: 'credential', record: { ...record!, state: 'revoked', revision: record!.revision + 1 } }],

@@ -76,4 +76,13 @@ export const CREDIT_CHECKS: readonly Check[] = [
       assert.equal((await store.spendCredits('k', REFILLED, 0, 760_000)).remaining, 4)
     },
   },
+  {
+    name: 'a request that is counted late does not bring the next refill forward',
+    async run(store) {
+      await store.spendCredits('k', REFILLED, 10, 1_000_000)
+      assert.equal((await store.spendCredits('k', REFILLED, 0, 997_000)).remaining, 0)
+      assert.equal((await store.spendCredits('k', REFILLED, 0, 1_059_999)).remaining, 0)
+      assert.equal((await store.spendCredits('k', REFILLED, 0, 1_060_000)).remaining, 3)
+    },
+  },
 ]

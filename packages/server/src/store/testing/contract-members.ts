@@ -45,19 +45,31 @@ export const MEMBER_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: 'whoever shares a store with nobody leads',
-    async run(store) {
-      assert.equal(await store.lead(), true)
-      assert.equal(await store.lead(), true)
-    },
-  },
-  {
     name: 'of works that ask to be alone one runs at a time, also after one that failed',
     async run(store) {
       await checkAlone([store])
     },
   },
 ]
+
+/** Holds of every store that has no other process do its writing. */
+export const LEADS_ALONE: Check = {
+  name: 'whoever shares a store with nobody leads',
+  async run(store) {
+    assert.equal(await store.lead(), true)
+    assert.equal(await store.lead(), true)
+  },
+}
+
+/** Holds of a store that has. */
+export const NEVER_LEADS: Check = {
+  name: 'whoever has another process write never leads: that one does',
+  async run(store) {
+    assert.equal(await store.lead(), false)
+    await seed(store)
+    assert.equal(await store.lead(), false)
+  },
+}
 
 /** Two openings of one store: see sharedStoreContract. */
 export async function checkShared(store: Store, other: Store): Promise<void> {
@@ -72,7 +84,8 @@ export async function checkShared(store: Store, other: Store): Promise<void> {
   await until(() => other.lead())
 }
 
-async function checkAlone(stores: readonly Store[]): Promise<void> {
+/** At most one at a time, whichever of the stores it asks. */
+export async function checkAlone(stores: readonly Store[]): Promise<void> {
   let inside = 0
   let most = 0
   let ran = 0

@@ -47,6 +47,8 @@ export function anApi(id: string, over: Partial<ApiRecord> = {}): ApiRecord {
     queryParameter: null,
     credentialHeader: null,
     limits: [],
+    outageGraceSeconds: 0,
+    exactLimits: false,
     metadata: {},
     builtIn: false,
     ...over,
@@ -224,6 +226,8 @@ const api = shape({
   queryParameter: orNull(text),
   credentialHeader: orNull(text),
   limits,
+  outageGraceSeconds: count,
+  exactLimits: fc.boolean(),
   metadata,
   builtIn: fc.boolean(),
 })

@@ -154,6 +154,20 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     },
   },
   {
+    fault: 'follows every small step of the clock back',
+    noticedBy: /does not bring the next refill forward/,
+    make: () => {
+      let earliestMs = Number.POSITIVE_INFINITY
+      return broken((store) => ({
+        spendCredits(key, limit, cost, nowMs) {
+          const earlyMs = Math.max(0, nowMs - earliestMs)
+          earliestMs = Math.min(earliestMs, nowMs)
+          return store.spendCredits(key, limit, cost, nowMs + (earlyMs > 0 ? 3000 : 0))
+        },
+      }))
+    },
+  },
+  {
     fault: 'loses the detail of audit entries',
     noticedBy: /its audit entry at its position/,
     make: () =>

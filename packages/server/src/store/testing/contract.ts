@@ -8,7 +8,7 @@ import type { Check } from './contract-check.ts'
 import { CREDIT_CHECKS } from './contract-credits.ts'
 import { FEED_CHECKS, wholeTrail } from './contract-feed.ts'
 import { LIST_CHECKS } from './contract-lists.ts'
-import { checkShared, MEMBER_CHECKS } from './contract-members.ts'
+import { checkShared, LEADS_ALONE, MEMBER_CHECKS, NEVER_LEADS } from './contract-members.ts'
 import {
   aCredential,
   anApi,
@@ -103,8 +103,8 @@ async function lookedUp(store: Store, { table, record }: Put): Promise<unknown> 
   return (await store.list(table, { workspaceId: 'ws_1', limit: 1, cursor, filters: {} })).records[0]
 }
 
-/** Everything that must hold of an open store. */
-export const STORE_CHECKS: readonly Check[] = [
+/** Everything that must hold of an open store, whichever process writes for it. */
+const COMMON_CHECKS: readonly Check[] = [
   ...RECORD_CHECKS,
   ...WRITE_CHECKS,
   ...LIST_CHECKS,
@@ -112,6 +112,12 @@ export const STORE_CHECKS: readonly Check[] = [
   ...CREDIT_CHECKS,
   ...MEMBER_CHECKS,
 ]
+
+/** Everything that must hold of an open store. */
+export const STORE_CHECKS: readonly Check[] = [...COMMON_CHECKS, LEADS_ALONE]
+
+/** Everything that must hold of a worker's store. */
+export const WORKER_STORE_CHECKS: readonly Check[] = [...COMMON_CHECKS, NEVER_LEADS]
 
 /** What must hold of a store that keeps what it acknowledged. It throws when one does not. */
 export async function checkDurable(opened: OpenedStore): Promise<void> {
@@ -143,9 +149,13 @@ export async function checkDurable(opened: OpenedStore): Promise<void> {
 }
 
 /** Registers the contract as tests of one store. `open` gives a new, empty one each time. */
-export function storeContract(name: string, open: () => Promise<OpenedStore>): void {
+export function storeContract(
+  name: string,
+  open: () => Promise<OpenedStore>,
+  checks: readonly Check[] = STORE_CHECKS,
+): void {
   describe(`store contract: ${name}`, () => {
-    for (const check of STORE_CHECKS) {
+    for (const check of checks) {
       test(check.name, async () => {
         const { store } = await open()
         try {

@@ -1,0 +1,54 @@
+import type { CachedLookup } from './cached-lookup.ts'
+import type { Presented } from './extract.ts'
+import type { RawHeaders } from './headers.ts'
+import type { Limiter } from './limit.ts'
+import type { ProofCache } from './proof-cache.ts'
+import type { ApiRecord } from './records.ts'
+import type { SealingKeys } from './seal.ts'
+import type { SourceBudget } from './source-budget.ts'
+
+/** A request to decide about. */
+export interface VerifyRequest {
+  /** Null: the API is `homeApiId` of whoever is calling. */
+  readonly api: ApiRecord | null
+  /**
+   * With `api` null: which API of the credential's own workspace to decide for; null there asks only who this is,
+   * wherever it may go: no grants, conditions, scopes or limits are looked at.
+   */
+  readonly homeApiId: ((workspaceId: string) => string) | null
+  /** What was presented, when it is given outside of headers; null: it is looked for in them. */
+  readonly credential: Presented | null
+  readonly headers: RawHeaders
+  /** The query string with its `?`, or empty. */
+  readonly query: string
+  readonly method: string | null
+  /** The path in canonical form (route.ts), or null where none is known. */
+  readonly path: string | null
+  /** Address of the client, or null where it is not known. */
+  readonly ip: string | null
+  /** Whether the client's connection is TLS. */
+  readonly secure: boolean
+  /** Whether the API's routes decide what is needed; then method and path must be there. */
+  readonly useRoutes: boolean
+  /** A scope expression that is needed besides, or null. */
+  readonly scopes: string | null
+  /** What the request takes from the limits; null: what the route says, else 1. */
+  readonly cost: number | null
+  /** True: read every record anew, for a caller that must see its own write. */
+  readonly fresh: boolean
+}
+
+export interface Verifier {
+  readonly lookup: CachedLookup
+  readonly proofs: ProofCache
+  readonly sealingKeys: SealingKeys
+  readonly limiter: Limiter
+  readonly clock: () => number
+  /** How often the store is read again, for each source, before it is refused. */
+  readonly rereads: SourceBudget
+  /**
+   * Resolves a fixed time after the call, longer than it takes to look an id up: the refusal of an unproven secret
+   * waits for it, so that its time does not tell whether the id exists.
+   */
+  readonly pace: () => Promise<void>
+}

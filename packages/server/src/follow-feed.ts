@@ -1,0 +1,95 @@
+import { hostname } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/core'
+import type { Logger } from 'pino'
+import { ApiDirectory } from './api-directory.ts'
+import type { Config } from './config.ts'
+import { Members, SILENCE_MS } from './members.ts'
+import type { Store } from './store/port.ts'
+import { VERSION } from './version.ts'
+
+/** Which process of the installation this is; see SignOfLife in store/port.ts. */
+export interface ProcessIdentity {
+  readonly nodeId: string
+  readonly node: string
+  /** 0: the node is this one process. */
+  readonly worker: number
+}
+
+/** A node that starts, as others will know it. */
+export function newNode(config: Config, randomBytes: RandomBytes): Omit<ProcessIdentity, 'worker'> {
+  const nodeId = Buffer.from(randomBytes(9)).toString('base64url')
+  return { nodeId, node: config.nodeName ?? hostname() }
+}
+
+export interface FeedParts {
+  readonly config: Config
+  readonly store: Store
+  readonly log: Logger
+  readonly clock: () => number
+  readonly process: ProcessIdentity
+  /** Whether this process's node does the work of the leader. */
+  readonly isLeader: () => boolean
+  /** What the cache asks instead of the follower. Only the negative control of a test gives one. */
+  readonly lease?: Lease
+}
+
+/** What keeps a process in step with the others. */
+export interface FollowedFeed {
+  readonly directory: ApiDirectory
+  readonly follower: Follower
+  readonly lookup: CachedLookup
+  readonly members: Members
+}
+
+/** Joins the others, and has a cache, still empty, follow the feed from where the store is now. */
+export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
+  const { config, store, log, clock } = parts
+  const { nodeId, node, worker } = parts.process
+  const startedAtMs = clock()
+  const directory = new ApiDirectory(store)
+  let follower: Follower | null = null
+  const members = new Members({
+    store,
+    sign: () => {
+      const lagMs = follower?.lagMs() ?? Number.POSITIVE_INFINITY
+      return {
+        ...{ memberId: `${nodeId}/${worker}`, node, worker, version: VERSION, startedAtMs },
+        position: follower?.position ?? 0,
+        feedLagMs: Number.isFinite(lagMs) ? Math.round(lagMs) : null,
+        isLeader: parts.isLeader(),
+      }
+    },
+    aliveWithinMs: config.leaseMs + SILENCE_MS,
+    monotonic: () => performance.now(),
+    onCommit: () => void follower?.poll(),
+    onFault: (error) => log.warn({ err: error }, 'the other processes could not be told or heard of'),
+  })
+  // Before the position is read: whoever changes something later finds this process among those to wait for.
+  await members.join()
+  let feedWorks = true
+  const following: Follower = new Follower(await store.position(), {
+    feed: store,
+    lookup: () => lookup,
+    onTouched: async (table, id) => {
+      if (table === 'api') await directory.refresh(id)
+    },
+    onMissed: () => directory.load(),
+    onMoved: (position) => members.moved(position),
+    isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
+    onFault: (error) => {
+      if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
+      if (error === null && !feedWorks) log.info('the feed can be read again')
+      feedWorks = error === null
+    },
+    leaseMs: config.leaseMs,
+    monotonic: () => performance.now(),
+    wall: clock,
+  })
+  follower = following
+  const bounds = { maxEntries: config.cacheEntries, maxBytes: config.cacheBytes }
+  const lookup = new CachedLookup(store, parts.lease ?? following, bounds)
+  await directory.load()
+  await following.poll()
+  return { directory, follower: following, lookup, members }
+}
