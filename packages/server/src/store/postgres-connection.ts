@@ -29,6 +29,7 @@ export type TransactionOutcome =
   /** The connection was lost: whether it was committed is not known. */
   | { readonly type: 'unknown'; readonly fault: StoreFault }
 
+const GOODBYE_MS = 1000
 /** Both in words, as a role's defaults may be others. */
 const BEGIN: Statement = bare('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
 const COMMIT: Statement = bare('COMMIT')
@@ -46,7 +47,7 @@ type Answers =
 export class PostgresConnection {
   readonly session: Session
   readonly #client: Client
-  #inFlight = 0
+  readonly #underWay = new Set<Promise<unknown>>()
   #lost: StoreFault | null = null
   #isSilent = false
   readonly #onLost: ((fault: StoreFault) => void)[] = []
@@ -86,7 +87,7 @@ export class PostgresConnection {
 
   /** Statements that are not answered yet. */
   get inFlight(): number {
-    return this.#inFlight
+    return this.#underWay.size
   }
 
   /** Called once, when the connection is lost or was ended. */
@@ -126,9 +127,12 @@ export class PostgresConnection {
     return last.type === 'answered' ? committed(last.results, 0) : this.#undone(last, timeoutMs)
   }
 
-  /** Waits for what is under way. */
+  /** Waits for what is under way, each of which has its own end, and not for a server that does not say goodbye. */
   async end(): Promise<void> {
-    if (this.isOpen) await this.#client.end()
+    await Promise.allSettled(this.#underWay)
+    if (!this.isOpen) return
+    await withDeadline(this.#client.end(), GOODBYE_MS, () => {}).catch(() => {})
+    this.#lose(new StoreFault('The connection to PostgreSQL was closed'))
   }
 
   /** Ends it at once; whatever is under way fails. */
@@ -162,15 +166,15 @@ export class PostgresConnection {
   #send({ sql, values, isCommon }: Statement): Promise<QueryResult<SqlRow>> {
     if (this.#lost !== null) return Promise.reject(this.#lost)
     const query = values.length === 0 && !isCommon ? { text: sql } : { text: sql, values: [...values] }
-    this.#inFlight += 1
     const answer = this.#client.query<SqlRow>(isCommon ? { ...query, name: nameOf(sql) } : query)
-    const done = () => {
-      this.#inFlight -= 1
-    }
-    answer.then(done, (error: unknown) => {
-      done()
-      if (endsSession(error)) this.#lose(faultOf(error))
-    })
+    this.#underWay.add(answer)
+    answer.then(
+      () => this.#underWay.delete(answer),
+      (error: unknown) => {
+        this.#underWay.delete(answer)
+        if (endsSession(error)) this.#lose(faultOf(error))
+      },
+    )
     return answer
   }
 

@@ -1,6 +1,6 @@
-import { Batches, type Waiting } from './batches.ts'
 import { type CreditState, takeCredits } from './credits.ts'
 import type { CreditResult, Store } from './port.ts'
+import { Batches, type Waiting } from './postgres-batches.ts'
 import type { PostgresConnection, Statement } from './postgres-connection.ts'
 import { faultOf, isTransient } from './postgres-fault.ts'
 import type { SqlRow } from './tables.ts'
@@ -8,7 +8,7 @@ import type { SqlRow } from './tables.ts'
 type Spend = Parameters<Store['spendCredits']>
 type Batch = readonly Waiting<Spend, CreditResult>[]
 
-const SPEND_MS = 8000
+const SPEND_MS = 6000
 const MAX_PENDING_SPENDS = 4096
 const MAX_BATCH = 256
 const MAX_REPEATS = 5

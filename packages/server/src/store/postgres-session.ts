@@ -31,6 +31,8 @@ export function sessionStatement(timeouts: SessionTimeouts): string {
     statement_timeout: timeouts.statementMs,
     lock_timeout: timeouts.lockMs,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    // The control connection is idle for its whole life.
+    idle_session_timeout: 0,
     tcp_keepalives_idle: 10,
     tcp_keepalives_interval: 2,
     tcp_keepalives_count: 3,

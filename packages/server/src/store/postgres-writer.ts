@@ -1,6 +1,6 @@
 import type { DatabaseError } from 'pg'
-import { Batches, type Waiting } from './batches.ts'
 import { type CommitResult, type Conflict, type Put, StoreFault, type Write } from './port.ts'
+import { Batches, type Waiting } from './postgres-batches.ts'
 import type { PostgresConnection, TransactionOutcome } from './postgres-connection.ts'
 import { faultOf, isLockTimeout, isTransient } from './postgres-fault.ts'
 import { appendToFeed, type FeedEntry, feedEntryOf, positionsOf } from './postgres-feed.ts'
@@ -16,7 +16,7 @@ export interface WriterSettings {
 }
 
 /** Longer than the server waits for locks and statements, so that it is the one to give up; see postgres.ts. */
-const COMMIT_MS = 8000
+const COMMIT_MS = 6000
 const MAX_PENDING_WRITES = 1024
 const MAX_BATCH = 64
 /** Refusals after which the writes of a batch go on one by one. */

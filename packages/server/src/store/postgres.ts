@@ -48,7 +48,7 @@ export interface PostgresSettings {
 export const OTHER_CONNECTIONS = 5
 const MIGRATIONS: PostgresMigrations = { folder: STORE_MIGRATIONS, table: 'schema_migrations' }
 /** The server gives up before we do, so that it is not left with what nobody waits for. */
-const WRITING = { statementMs: 5000, lockMs: 2000 }
+const WRITING = { statementMs: 4000, lockMs: 2000 }
 const LISTING = { statementMs: 10_000, lockMs: 2000 }
 const LIST_MS = 12_000
 const MAX_PENDING_LISTS = 256

@@ -38,13 +38,16 @@ export async function openTcpProxy(targetPort: number): Promise<TcpProxy> {
       if (delayMs === 0) to.write(chunk)
       else setTimeout(() => to.write(chunk), delayMs)
     })
-    // A link that swallows packets swallows that the other end is gone, too.
+    // A link that swallows packets swallows goodbyes, too.
+    from.once('end', () => {
+      if (mode === 'pass') to.end()
+    })
     from.once('close', () => {
       if (mode === 'pass') to.destroy()
     })
   }
-  const server = createServer((client) => {
-    const upstream = tracked(connect(targetPort, '127.0.0.1'))
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = tracked(connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }))
     forward(tracked(client), upstream, false)
     forward(upstream, client, true)
   })
