@@ -22,6 +22,8 @@ const SUITES: readonly Suite[] = [
   // One file at a time: the times it compares must not be those of its neighbours.
   { name: 'conformance', minutes: 5, parallel: 1, tests: ['test/conformance/*.test.ts'] },
   { name: 'fuzz', minutes: 3, tests: ['test/fuzz/*.test.ts'] },
+  // Builds and installs them from the registry, and once a Node that is older.
+  { name: 'packages', minutes: 6, needs: ['find', 'npm', 'npx'], tests: ['test/packages/*.test.ts'] },
 ]
 
 const { values, positionals } = parseArgs({
