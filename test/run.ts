@@ -51,6 +51,8 @@ const SUITES: readonly Suite[] = [
     needs: ['nginx', 'caddy', 'haproxy', 'openssl'],
     tests: ['test/proxies/*.test.ts'],
   },
+  // Builds and installs them from the registry, and once a Node that is older.
+  { name: 'packages', minutes: 6, needs: ['find', 'npm', 'npx'], tests: ['test/packages/*.test.ts'] },
 ]
 
 const { values, positionals } = parseArgs({
