@@ -172,6 +172,12 @@ describe('the SDK guide', () => {
     assert.deepEqual(examples.map(({ name }) => name).sort(), known.sort())
   })
 
+  it('shows in the README of the repository what stands in that of the package', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    const [, shown] = /^```ts\n([\s\S]*?)^```$/m.exec(readme)!
+    assert.ok(README.includes(shown!), shown)
+  })
+
   it('uses no admin key', () => {
     for (const { text } of examples) assert.doesNotMatch(text, /admin/i)
   })
