@@ -31,7 +31,7 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
 }
 
 function compiled(path: string, extension: '.js' | '.d.ts'): string {
-  const match = /^(\.\/)?src\/(.*)\.ts$/.exec(path)
+  const match = /^(\.\/)?src\/(.*)\.[jt]s$/.exec(path)
   if (match === null) throw new Error(`${path} is no source file`)
   return `${match[1] ?? ''}dist/${match[2]}${extension}`
 }
@@ -55,7 +55,8 @@ export function packageProblems(
   const problems: string[] = []
   for (const name of ['README.md', 'LICENSE']) if (!files.has(name)) problems.push(`${name} is missing`)
   for (const path of filesNamedIn(manifest)) {
-    if (!files.has(path.replace(/^\.\//, ''))) problems.push(`package.json names ${path}, which is not there`)
+    if (!hasFile(files, path.replace(/^\.\//, '')))
+      problems.push(`package.json names ${path}, which is not there`)
   }
   for (const [path, text] of files) {
     if (/\.test\.|\/testing\//.test(path)) problems.push(`${path} is for tests`)
@@ -66,6 +67,14 @@ export function packageProblems(
     }
   }
   return problems
+}
+
+/** A `*` in a path of `exports` stands for anything. */
+function hasFile(files: ReadonlyMap<string, string>, path: string): boolean {
+  const star = path.indexOf('*')
+  if (star === -1) return files.has(path)
+  const [before, after] = [path.slice(0, star), path.slice(star + 1)]
+  return [...files.keys()].some((name) => name.startsWith(before) && name.endsWith(after))
 }
 
 function filesNamedIn({ exports, bin }: Readonly<Record<string, unknown>>): string[] {

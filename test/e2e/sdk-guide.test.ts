@@ -174,8 +174,8 @@ describe('the SDK guide', () => {
 
   it('shows in the README of the repository what stands in that of the package', () => {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-    const [, shown] = /^```ts\n([\s\S]*?)^```$/m.exec(readme)!
-    assert.ok(README.includes(shown!), shown)
+    const shown = /^```ts\n([\s\S]*?)^```$/m.exec(readme)?.[1] ?? 'no example'
+    assert.ok(README.includes(shown), shown)
   })
 
   it('uses no admin key', () => {

@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { accessSync, constants, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -16,14 +24,15 @@ const PACKAGES = join(import.meta.dirname, '../..')
  * of its own fill the cache, for a second. Does nothing where nothing can be cached.
  */
 export function rehearseOnce() {
+  const rehearsal = join(import.meta.dirname, 'rehearsal.ts')
   const cache = getCompileCacheDir()
-  if (cache === undefined || !isWritable(cache)) return
+  // In a package that was published there are no types to strip.
+  if (!existsSync(rehearsal) || cache === undefined || !isWritable(cache)) return
   const form = formOf(process.env.CREDENCE_WORKERS)
   // The cache knows a file by its path: of two checkouts, each has its own state.
   const note = join(cache, `rehearsed-${form}-${digestOf([PACKAGES])}`)
   const sources = digestOf(statesOfSources())
   if (contentOf(note) === sources) return
-  const rehearsal = join(import.meta.dirname, 'rehearsal.ts')
   spawnSync(process.execPath, [...process.execArgv, rehearsal, form], { stdio: 'ignore', timeout: LIMIT_MS })
   // Also when it failed: it would the next time, and the start itself says why.
   writeNote(note, sources)
