@@ -14,6 +14,12 @@ const PACKAGES: PackageManifest[] = [
     devDependencies: [],
   },
   {
+    name: '@credence/sdk',
+    directory: 'packages/sdk',
+    dependencies: ['@credence/core'],
+    devDependencies: ['@credence/server', 'hono'],
+  },
+  {
     name: 'credence',
     directory: 'packages/cli',
     dependencies: ['@credence/core', '@credence/server'],
@@ -41,6 +47,13 @@ test('imports that keep the rules pass', () => {
     'packages/server/src/operations/o.ts': "import { s } from '../store/s.ts'\nimport '@credence/core'",
     'packages/server/src/store/s.ts': "import '@credence/core/testing/suite'",
     'packages/cli/src/main.js': "import { serve } from '@credence/server'",
+    'packages/cli/src/main.ts': "import { serve } from '@credence/server'",
+    'packages/sdk/src/a.test.ts':
+      "import { run } from '@credence/server/testing/x'\nimport { Hono } from 'hono'",
+    'packages/sdk/src/fetch.ts': "import { b } from './b.ts'\nimport type { C } from './c.ts'",
+    'packages/sdk/src/b.ts': "import { VERDICTS } from '@credence/core/portable'",
+    'packages/sdk/src/c.ts': "import 'node:fs'",
+    'packages/core/src/portable.ts': "import ip from 'ipaddr.js'",
     'test/run.ts': "import { VERDICTS } from '@credence/core'\nimport '../scripts/x.ts'",
   }
   assert.deepEqual(problems(files), [])
@@ -141,6 +154,31 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     "import fastify from 'fastify'",
     /must not import fastify/,
   ],
+  [
+    'the sdk importing the server',
+    'packages/sdk/src/a.ts',
+    "import '@credence/server'",
+    /arrows point one way/,
+  ],
+  [
+    'a test of the sdk importing the cli',
+    'packages/sdk/src/a.test.ts',
+    "import 'credence'",
+    /arrows point one way/,
+  ],
+  ['a framework in the sdk', 'packages/sdk/src/a.ts', "import 'hono'", /hono is not declared/],
+  [
+    'what runs without Node importing node:',
+    'packages/core/src/portable.ts',
+    "import 'node:crypto'",
+    /portable\.ts must not reach node:crypto/,
+  ],
+  [
+    'what runs without Node importing all of core',
+    'packages/sdk/src/fetch.ts',
+    "import '@credence/core'",
+    /must not reach @credence\/core: it runs without Node/,
+  ],
   ['an unreadable source', 'packages/core/src/a.ts', "import 'b", /string without an end/],
 ]
 
@@ -175,6 +213,17 @@ test('refused: a layer reached through a file in between', () => {
     'packages/server/src/http/c.ts': 'export const c = 1',
   })
   assert.match(found.join('\n'), /store\/ must not reach .*between\.ts → .*http\/c\.ts/)
+})
+
+test('refused: node: reached from an entry that runs without it, through a file in between', () => {
+  const found = problems({
+    'packages/sdk/src/fetch.ts': "import { b } from './b.ts'",
+    'packages/sdk/src/b.ts': "export { c } from './c.ts'",
+    'packages/sdk/src/c.ts': "import 'node:fs'",
+  })
+  assert.deepEqual(found, [
+    'packages/sdk/src/c.ts:1: packages/sdk/src/fetch.ts must not reach node:fs: it runs without Node',
+  ])
 })
 
 test('refused: a cycle between files, also one of types only', () => {

@@ -26,6 +26,15 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'packages/console': ['packages/core', 'packages/sdk'],
 }
 
+/** Arrows of tests alone, which are held against the real thing and never ship. */
+const TEST_ARROWS: Readonly<Record<string, readonly string[]>> = { 'packages/sdk': ['packages/server'] }
+
+/** Entries that run where there is no Node, and the packages that they may reach: no `node:` is among them. */
+const PORTABLE: Readonly<Record<string, readonly string[]>> = {
+  'packages/core/src/portable.ts': ['ipaddr.js'],
+  'packages/sdk/src/fetch.ts': ['@credence/core/portable'],
+}
+
 /** What core may take from Node: computation only. Clock, randomness and I/O are passed in. */
 const PURE_NODE_MODULES = ['node:buffer', 'node:crypto', 'node:util', 'node:zlib']
 /** Contract suites of ports are core code that runs under the test runner. */
@@ -82,7 +91,7 @@ export function importProblems(project: Project): string[] {
     const problem = edgeProblem(edge, project)
     if (problem !== null) problems.push(`${edge.from}:${edge.line}: ${problem}`)
   }
-  return [...problems, ...layerProblems(edges), ...cycleProblems(edges)]
+  return [...problems, ...layerProblems(edges), ...portableProblems(edges), ...cycleProblems(edges)]
 }
 
 function edgeOf(from: string, statement: ImportStatement): Edge {
@@ -113,7 +122,11 @@ function bareProblem(from: string, specifier: string, project: Project): string 
   if (name === owner.name) return `${owner.name} imports itself by name; use a relative import`
   const sibling = project.packages.find((candidate) => candidate.name === name && candidate.directory !== '')
   if (sibling !== undefined && owner.directory !== '') {
-    if (!(ARROWS[owner.directory] ?? []).includes(sibling.directory)) {
+    const arrows = [
+      ...(ARROWS[owner.directory] ?? []),
+      ...(isTest(from) ? (TEST_ARROWS[owner.directory] ?? []) : []),
+    ]
+    if (!arrows.includes(sibling.directory)) {
       return `${owner.directory} must not import ${sibling.directory}: arrows point one way`
     }
   }
@@ -163,6 +176,26 @@ function layerProblems(edges: readonly Edge[]): string[] {
           ? null
           : pathInto(edge.to, forbidden, edges)
       if (chain !== null) problems.push(`${at}: ${below} must not reach ${chain.join(' → ')}`)
+    }
+  }
+  return problems
+}
+
+/** Every package that a portable entry reaches at run time and may not. */
+function portableProblems(edges: readonly Edge[]): string[] {
+  const problems: string[] = []
+  for (const [entry, packages] of Object.entries(PORTABLE)) {
+    const reached = new Set([entry])
+    for (const file of reached) {
+      for (const edge of edges) {
+        if (edge.from !== file || edge.typeOnly) continue
+        if (edge.to !== null) reached.add(edge.to)
+        else if (!packages.includes(edge.specifier ?? '')) {
+          problems.push(
+            `${edge.from}:${edge.line}: ${entry} must not reach ${edge.specifier}: it runs without Node`,
+          )
+        }
+      }
     }
   }
   return problems

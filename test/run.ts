@@ -32,7 +32,7 @@ const SUITES: readonly Suite[] = [
   { name: 'e2e', minutes: 4, needs: ['bash', 'curl', 'openssl', 'script'], tests: ['test/e2e/*.test.ts'] },
   { name: 'durability', minutes: 5, tests: ['test/durability/*.test.ts'] },
   // One file at a time: several nodes of several workers at once would only wait for each other.
-  { name: 'workers', minutes: 4, needs: ['openssl'], parallel: 1, tests: ['test/workers/*.test.ts'] },
+  { name: 'workers', minutes: 5, needs: ['openssl'], parallel: 1, tests: ['test/workers/*.test.ts'] },
   // One file at a time: the times it compares must not be those of its neighbours.
   { name: 'conformance', minutes: 5, parallel: 1, tests: ['test/conformance/*.test.ts'] },
   // One file at a time: the times it compares must not be those of its neighbours.

@@ -4,7 +4,7 @@ import { rounds, seed } from '@credence/core/testing/rounds'
 import { startRedis } from '@credence/server/testing/redis-fixture'
 import { type Draw, drawing } from '../durability/load.ts'
 import { type Cluster, type ClusterNode, startCluster } from './cluster.ts'
-import { type Issued, issueKey, protectOrders, until, verifyAt } from './protected.ts'
+import { type Issued, issueKey, protectOrders, recovered, verifyAt } from './protected.ts'
 
 const CREDITS = 400
 const ENV = { CREDENCE_TRUSTED_PROXIES: '127.0.0.1', CREDENCE_LOG_LEVEL: 'fatal' }
@@ -123,18 +123,5 @@ async function spend(node: ClusterNode, paid: Issued, told: Told, isOver: () => 
   while (!isOver()) {
     if ((await verifyAt(node, paid)) === 'VALID') told.spent += 1
     await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}
-
-async function recovered({ nodes, adminKey }: Cluster): Promise<void> {
-  for (const node of nodes) {
-    await until(`${node.name} recovers`, async () => {
-      try {
-        const key = await issueKey(node, adminKey)
-        return (await verifyAt(node, key)) === 'VALID'
-      } catch {
-        return false
-      }
-    })
   }
 }

@@ -76,3 +76,17 @@ export async function until(what: string, holds: () => Promise<boolean>, withinM
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
+
+/** Waits until every node issues a key and serves it: what none of them has ever seen. */
+export async function recovered({ nodes, adminKey }: Cluster): Promise<void> {
+  for (const node of nodes) {
+    await until(`${node.name} recovers`, async () => {
+      try {
+        const key = await issueKey(node, adminKey)
+        return (await verifyAt(node, key)) === 'VALID'
+      } catch {
+        return false
+      }
+    })
+  }
+}

@@ -13,7 +13,16 @@ import {
   type Violation,
   violations,
 } from './history.ts'
-import { expected, type Issued, issueKey, protectOrders, until, verifyAt, watch } from './protected.ts'
+import {
+  expected,
+  type Issued,
+  issueKey,
+  protectOrders,
+  recovered,
+  until,
+  verifyAt,
+  watch,
+} from './protected.ts'
 
 const BOUND_MS = 1000
 /** How long after the bound a round goes on looking. */
@@ -119,20 +128,6 @@ test('caches that never ask are found out by the same rounds', async () => {
     await cluster.close()
   }
 })
-
-/** Every node serves what it has never seen. */
-async function recovered({ nodes, adminKey }: Cluster): Promise<void> {
-  for (const node of nodes) {
-    await until(`${node.name} recovers`, async () => {
-      try {
-        const key = await issueKey(node, adminKey)
-        return (await verifyAt(node, key)) === 'VALID'
-      } catch {
-        return false
-      }
-    })
-  }
-}
 
 /** Tells the first and the worst of them: there can be thousands. */
 function assertNone(found: readonly Violation[], told: string): void {

@@ -1,8 +1,20 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { parseIpRange } from '@credence/core'
+import { createGuard } from '@credence/sdk'
 import { type Surfaces, startSurfaces } from '@credence/server/testing/surfaces'
 
-/** Every HTTP surface that answers with a verdict; forward-auth once for each style. */
-export const SURFACES = ['gateway', 'forwarded', 'nginx', 'envoy', 'verify', 'administration'] as const
+/** Every HTTP surface that answers with a verdict; forward-auth once for each style, and a server with our guard. */
+export const SURFACES = [
+  'gateway',
+  'forwarded',
+  'nginx',
+  'envoy',
+  'verify',
+  'guard',
+  'administration',
+] as const
 export type Surface = (typeof SURFACES)[number]
 
 export interface Asked {
@@ -56,8 +68,28 @@ export async function ask(surfaces: Surfaces, surface: Surface, asked: Asked): P
         body: JSON.stringify({ api: 'orders', request }),
       })
     }
+    case 'guard':
+      return askGuarded(surfaces, path, { method, headers: { ...headers, ...forwardedFor } })
     case 'administration':
       return send(`${surfaces.api}/v1/apis`, { method, headers })
+  }
+}
+
+/** A server of its own behind the SDK's guard; it says whom the guard let pass. */
+async function askGuarded({ api, adminKey }: Surfaces, path: string, init: RequestInit): Promise<Answer> {
+  const guard = createGuard({ api: 'orders', url: api, key: adminKey, trustedProxies: ['127.0.0.1'] })
+  const server = createServer(
+    guard.node(null, (_request: IncomingMessage, response: ServerResponse, caller) => {
+      response.end(caller?.principal.id)
+    }),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  try {
+    return await send(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, init)
+  } finally {
+    server.closeAllConnections()
+    server.close()
   }
 }
 

@@ -6,8 +6,8 @@ import type { Asked, Surface } from './ask.ts'
 /** A Monday, noon in UTC. */
 export const NOW_MS = Date.UTC(2027, 0, 4, 12)
 const PAST_MS = NOW_MS - 1000
-const EVERYWHERE = ['gateway', 'forwarded', 'nginx', 'envoy', 'verify', 'administration'] as const
-const AT_AN_API = ['gateway', 'forwarded', 'nginx', 'envoy', 'verify'] as const
+const AT_AN_API = ['gateway', 'forwarded', 'nginx', 'envoy', 'verify', 'guard'] as const
+const EVERYWHERE = [...AT_AN_API, 'administration'] as const
 
 export interface Case {
   readonly name: string

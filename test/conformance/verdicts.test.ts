@@ -84,8 +84,9 @@ function challenge(code: VerdictCode, realm: string, scope: string): string | nu
 function refusal(surface: Surface, code: VerdictCode, more: Readonly<Record<string, string>> = {}): Answer {
   const [status, , title] = LOOKS[code]!
   const isAdmin = surface === 'administration'
-  // Before the API is known there is no name but our own.
-  const realm = isAdmin || code === 'BAD_REQUEST' ? 'credence' : 'orders'
+  // Before the API is known there is no name but our own; a guard knows its API from the start.
+  const isNameless = isAdmin || (code === 'BAD_REQUEST' && surface !== 'guard')
+  const realm = isNameless ? 'credence' : 'orders'
   const required = code === 'INSUFFICIENT_SCOPE' ? (isAdmin ? 'apis:read' : 'orders:read') : null
   const value = challenge(code, realm, required ?? '')
   const type = `/problems/${code.toLowerCase().replaceAll('_', '-')}`
@@ -118,6 +119,7 @@ function verdict(one: Case, { credential, principal }: ProtectedApi): object {
   const [status] = LOOKS[code]!
   const limit = given?.credential?.limits?.[0]
   const reset = /t=(\d+)/.exec(headers.ratelimit ?? '')?.[1]
+  const window = /w=(\d+)/.exec(headers['ratelimit-policy'] ?? '')?.[1]
   return {
     ...{ valid: false, code },
     ...(detail !== undefined && { detail }),
@@ -139,6 +141,7 @@ function verdict(one: Case, { credential, principal }: ProtectedApi): object {
             {
               ...{ name: limit.name, owner: 'credential', type: limit.type, limit: 1, remaining: 0 },
               reset_seconds: reset === undefined ? null : Number(reset),
+              window_seconds: window === undefined ? null : Number(window),
             },
           ],
     retry_after_seconds: headers['retry-after'] === undefined ? null : Number(headers['retry-after']),
@@ -193,6 +196,7 @@ for (const surface of SURFACES) {
             { valid: true, code: 'VALID', scopes: ['orders:read'], status: 200 },
           )
         } else if (surface === 'gateway') assert.equal(answer.text, 'upstream')
+        else if (surface === 'guard') assert.equal(answer.text, made.principal.id)
         else if (surface !== 'administration') {
           assert.equal(answer.text, '')
           assert.equal(answer.headers['x-credence-principal'], made.principal.id)
@@ -231,7 +235,7 @@ for (const surface of SURFACES) {
         async (surfaces) => {
           const { key } = await arrange(surfaces, surface, {})
           // Whoever asks verify must be known still, or would hear only that nobody can be.
-          if (surface === 'verify') await ask(surfaces, surface, { headers: {} })
+          if (surface === 'verify' || surface === 'guard') await ask(surfaces, surface, { headers: {} })
           fail(true)
           const answer = await ask(surfaces, surface, { headers: bearer(key) })
           fail(false)
@@ -290,7 +294,7 @@ test('a known path with a method it does not take is 405 and names those that it
     assert.equal(nowhere.headers.allow, undefined)
   }))
 
-for (const surface of ['gateway', 'forwarded', 'nginx', 'envoy'] as const) {
+for (const surface of ['gateway', 'forwarded', 'nginx', 'envoy', 'guard'] as const) {
   test(`CORS at ${surface}: a true preflight of an origin and route that the API knows passes, nothing else`, () =>
     withServer(surface, async (surfaces) => {
       await arrange(surfaces, surface, { given: { api: { corsOrigins: ['https://app.example'] } } })

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readExamples } from './examples.ts'
 import { difference, readTranscript } from './transcript.ts'
 
 test('commands and what they print are read out of the section alone', () => {
   const markdown =
-    '# A\n\n## First\n```\n$ one \\\n    --more\nanswer\n\n$ two\n```\n## Second\n```\n$ three\n```\n'
+    '# A\n\n## First\n```ts\n$ none\n```\n```\n$ one \\\n    --more\nanswer\n\n$ two\n```\n## Second\n```\n$ three\n```\n'
   assert.deepEqual(readTranscript(markdown, 'First'), [
     { command: 'one \\\n    --more', lines: ['answer'] },
     { command: 'two', lines: [] },
@@ -20,4 +21,14 @@ test('ids, times and durations may differ, and nothing else', () => {
   assert.match(String(difference(shown, printed.replace('✓', '✗'))), /line 1 is/)
   assert.match(String(difference(shown, `${printed}more\n`)), /one line more than shown: more/)
   assert.match(String(difference(shown, '')), /line 1 is missing/)
+})
+
+test('examples are read with their names, and one without a name or with that of another is refused', () => {
+  const block = (text: string) => `words\n\`\`\`ts\n${text}\n\`\`\`\n`
+  assert.deepEqual(readExamples(`${block('// a.ts\none')}${block('// b.ts\ntwo\n')}\`\`\`\n$ x\n\`\`\`\n`), [
+    { name: 'a.ts', text: 'one\n' },
+    { name: 'b.ts', text: 'two\n\n' },
+  ])
+  assert.throws(() => readExamples(block('const a = 1')), /begins with const a = 1/)
+  assert.throws(() => readExamples(block('// a.ts') + block('// a.ts')), /two examples are named a\.ts/)
 })

@@ -9,7 +9,9 @@ export interface Entry {
 export function readTranscript(markdown: string, heading: string): Entry[] {
   const section = markdown.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0]
   if (section === undefined) throw new Error(`there is no section ${heading}`)
-  const blocks = [...section.matchAll(/^```\n([\s\S]*?)^```$/gm)].map((match) => match[1]!)
+  // A block in a language is no transcript, and its end no beginning of one.
+  const shown = section.replace(/^```\w+\n[\s\S]*?^```$/gm, '')
+  const blocks = [...shown.matchAll(/^```\n([\s\S]*?)^```$/gm)].map((match) => match[1]!)
   return blocks.flatMap((block) => block.split(/^\$ /m).slice(1)).map(readEntry)
 }
 

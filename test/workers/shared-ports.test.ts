@@ -79,6 +79,23 @@ test('a number of workers that makes no sense is refused by name', async () => {
   }
 })
 
+test('a connection beyond what the workers may have is closed unread; the others are served, and room made is used', async (t) => {
+  const env = { CREDENCE_MAX_CONNECTIONS: '2', CREDENCE_OPS_LISTEN: '127.0.0.1:0' }
+  const node = await startNode(t, 2, { env })
+  const { gateway } = node.server
+  const connections = Array.from({ length: 4 }, () => node.connect(gateway))
+  for (const connection of connections) assert.equal((await connection.request('GET', '/a')).status, 404)
+  await assert.rejects(node.connect(gateway).request('GET', '/a'), { code: 'ECONNRESET' })
+  for (const connection of connections) assert.equal((await connection.request('GET', '/a')).status, 404)
+  const { text } = await node.connect(node.server.urls.get('ops')).request('GET', '/metrics')
+  assert.match(text, /^credence_connections_refused_total\{listener="gateway"\} 1$/m)
+  for (const connection of connections) connection.close()
+  await until('there is room again', async () => {
+    const answer = node.connect(gateway).request('GET', '/a')
+    return (await answer.catch(() => null))?.status === 404
+  })
+})
+
 test('SIGTERM fails readiness first, everywhere, answers what is in flight, and ends with 0 and no process left', async (t) => {
   const env = { CREDENCE_READINESS_DELAY_SECONDS: '1', CREDENCE_OPS_LISTEN: '127.0.0.1:0' }
   const node = await startNode(t, 2, { env })

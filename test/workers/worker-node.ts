@@ -15,11 +15,16 @@ export interface WorkerNode {
   readonly connect: (url?: string) => Connection
 }
 
+export interface NodeOptions extends StartOptions {
+  /** The key that connections present; absent: the admin key that the node made. */
+  readonly key?: string
+}
+
 /** Starts a node; the test that started it need not stop it. */
 export async function startNode(
   t: TestContext,
   workers: number,
-  options: StartOptions = {},
+  options: NodeOptions = {},
 ): Promise<WorkerNode> {
   const env = { ...options.env, CREDENCE_WORKERS: String(workers) }
   const server = await startServer({ ...options, env })
@@ -29,7 +34,7 @@ export async function startNode(
     await server.stop()
   })
   const connect = (url: string = server.api) => {
-    const connection = new Connection(url, server.adminKey)
+    const connection = new Connection(url, options.key ?? server.adminKey)
     opened.push(connection)
     return connection
   }

@@ -42,7 +42,8 @@ export async function runChecks(
   if (api?.requiresTls && !request.secure) {
     return refuse(api, 'tls', 'TLS_REQUIRED', 'the request came without TLS', route)
   }
-  if (api !== null && route?.public) return passPublic(api, route)
+  // Whoever asks for scopes asks for somebody who has them, whatever the route says.
+  if (api !== null && route?.public && request.scopes === null) return passPublic(api, route)
 
   const proving = proveCaller(api, route, request, reading, verifier)
   const proof = proving instanceof Promise ? await proving : proving

@@ -160,6 +160,21 @@ describe('verify answers', () => {
     assert.deepEqual(here.taken, [])
   })
 
+  it('whoever asks for scopes gets nobody without them, also where the route is public or a preflight', async () => {
+    const here = new Installation()
+    const { key } = here.issue()
+    const preflight = ['Origin', 'https://app.example', 'Access-Control-Request-Method', 'GET']
+    const api = here.put('api', anApi({ routes: [aRoute({ public: true })], corsOrigins: ['*'] }))
+    const asked = { api, useRoutes: true, scopes: 'orders:read' } as const
+    const codeOf = async (presented: string | null, change: Partial<VerifyRequest>) =>
+      (await verify(aRequest(presented, { ...asked, ...change }), here.verifier)).code
+    assert.equal(await codeOf(null, {}), 'MISSING')
+    assert.equal(await codeOf(null, { method: 'OPTIONS', headers: preflight }), 'MISSING')
+    assert.equal(await codeOf(null, { method: 'OPTIONS', headers: preflight, scopes: null }), 'VALID')
+    assert.equal(await codeOf(key, { scopes: 'orders:write' }), 'INSUFFICIENT_SCOPE')
+    assert.equal(await codeOf(key, {}), 'VALID')
+  })
+
   it('TLS is demanded of public routes too', async () => {
     const here = new Installation()
     const api = here.put('api', anApi({ routes: [aRoute({ public: true })], requiresTls: true }))

@@ -14,6 +14,8 @@ export function capConnections(
   { config, metrics, log, clock }: Pick<Context, 'config' | 'metrics' | 'log' | 'clock'>,
 ): void {
   server.maxConnections = config.maxConnections
+  // Else workers that are all full would hand it to each other without end. (Node's types lack it.)
+  Object.assign(server, { dropMaxConnection: true })
   let tellAtMs = 0
   server.on('drop', () => {
     metrics.connectionRefused(listener)

@@ -5,8 +5,8 @@ import { firstAdminKey, settleAdminKey } from './admin-key-file.ts'
 import type { Config } from './config.ts'
 import { KEYRING_SETTING, keyringFor, openStore } from './host.ts'
 import { bootstrap, DEFAULT_KEY_PREFIX } from './operations/bootstrap.ts'
+import type { JournalTried } from './store/keep-journal.ts'
 import type { Store } from './store/port.ts'
-import type { JournalTried } from './store/store-journal.ts'
 
 /** The store of an installation, with what its processes need besides. */
 export interface Prepared {

@@ -242,7 +242,7 @@ const bounds = {
     'CREDENCE_MAX_CONNECTIONS',
     wholeNumber(1, 1_000_000),
     '10000',
-    'Most connections of each listener; what comes on top is closed at once.',
+    'Most connections of each listener, in each worker; what comes on top is closed at once.',
   ),
   readinessDelaySeconds: given(
     'CREDENCE_READINESS_DELAY_SECONDS',

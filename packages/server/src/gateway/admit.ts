@@ -4,6 +4,7 @@ import {
   canonicalTarget,
   type Decision,
   FAULTS,
+  type HttpAnswer,
   LookupUnavailable,
   refuse,
   type VerifyRequest,
@@ -11,7 +12,7 @@ import {
 import type { Context } from '../context.ts'
 import { decide, observe } from '../decide.ts'
 import { type Client, clientFinder, type Peer, peerFinder } from '../http/peer.ts'
-import { answerTo, faultAnswer, type HttpAnswer } from '../http/problem.ts'
+import { answerTo, faultAnswer } from '../http/problem.ts'
 import { isMountedAt, type MountTable, pathBehindMount } from './mount-table.ts'
 import { type Framing, framingOf } from './request-framing.ts'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
-import type { HttpAnswer } from '../http/problem.ts'
+import type { HttpAnswer } from '@credence/core'
 import { DRAIN_BYTES, drainBoundedly } from './request-body.ts'
 
 export interface Sending {

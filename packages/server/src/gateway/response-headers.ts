@@ -1,5 +1,4 @@
-import type { Decision } from '@credence/core'
-import { limitHeaders } from '../http/problem.ts'
+import { type Decision, limitHeaders } from '@credence/core'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 
 /** For this connection only, or said by us. In lower case. */
@@ -37,7 +36,7 @@ function withOwnLimits(theirs: readonly string[], decision: Decision): string[] 
   for (let i = 0; i < theirs.length; i += 2) {
     if (!LIMITS.has(theirs[i]!.toLowerCase())) headers.push(theirs[i]!, theirs[i + 1]!)
   }
-  const ours = limitHeaders(decision)
+  const ours = limitHeaders(decision.limits, decision.retryAfterSeconds)
   for (const name in ours) headers.push(name, ours[name]!)
   return headers
 }

@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type ApiRecord,
   type Decision,
+  type HttpAnswer,
   headerValues,
   LookupUnavailable,
+  limitHeaders,
   refuse,
   type VerifyRequest,
 } from '@credence/core'
@@ -13,7 +15,7 @@ import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
 import { originalRequest } from './original-request.ts'
 import { clientFinder, type Peer, peerFinder } from './peer.ts'
-import { answerTo, faultAnswer, type HttpAnswer, limitHeaders } from './problem.ts'
+import { answerTo, faultAnswer } from './problem.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
 const NGINX_UNDERSTANDS = new Set([200, 401, 403])
@@ -139,7 +141,7 @@ export function authorizer(context: Context) {
 function writeAllowed(response: ServerResponse, decision: Decision, requestId: string): void {
   const headers = identityHeadersForProxy(decision, requestId)
   if (decision.limits.length > 0) {
-    const limits = limitHeaders(decision)
+    const limits = limitHeaders(decision.limits, decision.retryAfterSeconds)
     for (const name in limits) headers.push(name, limits[name]!)
   }
   headers.push('Credence-Request-Id', requestId, 'Cache-Control', 'no-store', 'Content-Length', '0')

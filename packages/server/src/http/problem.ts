@@ -3,72 +3,31 @@ import {
   type Decision,
   FAULTS,
   type FaultCode,
-  type LimitState,
+  type HttpAnswer,
+  PROBLEM_JSON,
   problemType,
   publicCode,
+  refusalAnswer,
   refuse,
   VERDICTS,
 } from '@credence/core'
 import { redactSecrets } from '../observe/redact.ts'
 import type { FieldError, OperationProblem } from '../operations/operation.ts'
 
-/** A response as a value, for Fastify and for the gateway's bare node:http alike. */
-export interface HttpAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  /** problem+json (RFC 9457), or nothing for an allowed request. */
-  readonly body: string
-}
-
-export const PROBLEM_JSON = 'application/problem+json'
-
-/** What a refused caller is told: status, challenge, limits and a body that gives nothing away. */
+/** What a refused caller is told. */
 export function answerTo(decision: Decision, requestId: string): HttpAnswer {
   const code = publicCode(decision.code)
   const { status, title } = VERDICTS[code]
-  const headers: Record<string, string> = {
-    'content-type': PROBLEM_JSON,
-    'cache-control': 'no-store',
-    'credence-request-id': requestId,
-    ...limitHeaders(decision),
-  }
+  const { limits, retryAfterSeconds } = decision
   const required = code === 'INSUFFICIENT_SCOPE' ? decision.required : null
   const challenge = challengeFor(code, decision.api?.name ?? 'credence', required)
-  if (challenge !== null) headers['www-authenticate'] = challenge
-  const body = {
-    type: problemType(code),
-    title,
-    status,
-    code,
-    ...(required && { required }),
-    request_id: requestId,
-  }
-  return { status, headers, body: JSON.stringify(body) }
+  return refusalAnswer({ status, title, code, challenge, required, limits, retryAfterSeconds, requestId })
 }
 
 /** Administration while the store cannot do its work: as good as no answer, so another try is asked for. */
 export function unavailableAnswer(requestId: string): HttpAnswer {
   const decision = refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot do its work')
   return answerTo({ ...decision, retryAfterSeconds: 1 }, requestId)
-}
-
-/** Retry-After (RFC 9110 section 10.2.3), RateLimit and RateLimit-Policy (IETF httpapi draft). */
-export function limitHeaders(decision: Decision): Record<string, string> {
-  const headers: Record<string, string> = {}
-  if (decision.retryAfterSeconds !== null) headers['retry-after'] = String(decision.retryAfterSeconds)
-  if (decision.limits.length > 0) {
-    headers.ratelimit = decision.limits.map(rateLimitItem).join(', ')
-    headers['ratelimit-policy'] = decision.limits.map(policyItem).join(', ')
-  }
-  return headers
-}
-
-function rateLimitItem({ name, remaining, resetSeconds }: LimitState): string {
-  return `"${name}";r=${remaining}${resetSeconds === null ? '' : `;t=${resetSeconds}`}`
-}
-
-function policyItem({ name, limit, windowSeconds }: LimitState): string {
-  return `"${name}";q=${limit}${windowSeconds === null ? '' : `;w=${windowSeconds}`}`
 }
 
 /**

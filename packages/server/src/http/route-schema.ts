@@ -1,6 +1,5 @@
-import { FAULTS, VERDICTS } from '@credence/core'
+import { FAULTS, PROBLEM_JSON, VERDICTS } from '@credence/core'
 import type { TSchema } from 'typebox'
-import { PROBLEM_JSON } from './problem.ts'
 
 /** The groups of the reference, in its order. */
 export const TAGS = {

@@ -1,5 +1,5 @@
+import type { HttpAnswer } from '@credence/core'
 import type { FastifyReply } from 'fastify'
-import type { HttpAnswer } from './problem.ts'
 
 /**
  * Sends an answer that is a value already. As bytes: to a text Fastify adds a charset, which JSON types do not have

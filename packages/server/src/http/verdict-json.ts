@@ -51,6 +51,9 @@ export const VerdictShape = Strict({
       limit: Type.Integer(),
       remaining: Type.Integer(),
       reset_seconds: Nullable(Type.Integer()),
+      window_seconds: Nullable(
+        Type.Integer({ description: 'Of the window or the period, for RateLimit-Policy; null for credits.' }),
+      ),
     }),
     { description: 'Those that applied, tightest first.' },
   ),
@@ -96,8 +99,9 @@ export function verdictToJson(decision: Decision, requestId: string): Static<typ
     },
     scopes: [...decision.scopes],
     required,
-    limits: decision.limits.map(({ name, owner, type, limit, remaining, resetSeconds }) => ({
-      ...{ name, owner, type, limit, remaining, reset_seconds: resetSeconds },
+    limits: decision.limits.map(({ name, owner, type, limit, remaining, resetSeconds, windowSeconds }) => ({
+      ...{ name, owner, type, limit, remaining },
+      ...{ reset_seconds: resetSeconds, window_seconds: windowSeconds },
     })),
     retry_after_seconds: decision.retryAfterSeconds,
     stale_seconds: decision.staleSeconds,

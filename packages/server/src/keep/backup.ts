@@ -2,7 +2,7 @@ import { existsSync, linkSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { HOST_EXIT, HostProblem } from '../host-problem.ts'
 import { readJournal, syncFolder } from '../store/journal-file.ts'
-import { keepJournal } from '../store/keep-journal.ts'
+import { keepJournal, NOT_SEEN } from '../store/keep-journal.ts'
 import { SqliteConnection } from '../store/sqlite-connection.ts'
 import { shareFile } from '../store/sqlite-use.ts'
 import { copyDatabase } from './database-copy.ts'
@@ -106,7 +106,7 @@ function markJournal({ databasePath, journalPath, nowMs }: BackupRequest): strin
   const connection = new SqliteConnection({ path: databasePath, synchronous: 'FULL', readOnly: true })
   try {
     const markIfBeforeMs = Number.POSITIVE_INFINITY
-    keepJournal(connection, { path: journalPath, nowMs, nothingUpTo: 0, markIfBeforeMs })
+    keepJournal(connection, { path: journalPath, nowMs, seen: NOT_SEEN, markIfBeforeMs })
     const { damagedAtLine } = readJournal(journalPath)
     return damagedAtLine === null ? null : `${journalPath} is damaged at line ${damagedAtLine}`
   } catch (error) {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { keepJournal } from '../store/keep-journal.ts'
+import { keepJournal, NOT_SEEN } from '../store/keep-journal.ts'
 import type { Revocation } from '../store/revocation-journal.ts'
 import { SqliteConnection } from '../store/sqlite-connection.ts'
 import { allRevocations, trailAt } from '../store/sqlite-revocations.ts'
@@ -28,7 +28,7 @@ export function lookAtDatabaseBefore(
   // A damaged one is a reason to restore and none to stop: what it can no longer tell is told as unknown.
   const gone = unlessDamaged(path, (old) => countGone(old, backup.connection))
   const revocations = unlessDamaged(path, (old) => {
-    keepJournal(old, { ...journal, nothingUpTo: 0, markIfBeforeMs: journal.nowMs })
+    keepJournal(old, { ...journal, seen: NOT_SEEN, markIfBeforeMs: journal.nowMs })
     return trailAt(old, backup.position) === backup.trail ? allRevocations(old) : null
   })
   return { gone, revocations }

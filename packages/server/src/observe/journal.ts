@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { JournalTried } from '../store/store-journal.ts'
+import type { JournalTried } from '../store/keep-journal.ts'
 
 /** Whether the journal of revocations is kept, for the log and the metrics. */
 export interface WatchedJournal {

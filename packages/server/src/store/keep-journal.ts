@@ -26,17 +26,32 @@ export class JournalMismatch extends StoreFault {
 export interface Keeping {
   readonly path: string
   readonly nowMs: number
-  /** No change after the journal's end and up to here revokes anything: that much need not be looked through. */
-  readonly nothingUpTo: number
+  /** Where the journal ended when it was last seen, and up to where no change since then has revoked anything. */
+  readonly seen: JournalSeen
   /** Appends a mark, though nothing was revoked, when the last one was made before this. Infinity: always. */
   readonly markIfBeforeMs: number
 }
 
+export interface JournalSeen {
+  /** Position of its last mark. */
+  readonly markedAt: number
+  readonly nothingUpTo: number
+}
+
+/** Nothing is known of it yet: all that came after its end is looked through. */
+export const NOT_SEEN: JournalSeen = { markedAt: 0, nothingUpTo: 0 }
+
 export interface Kept {
-  /** The journal is complete up to here. */
-  readonly position: number
+  readonly seen: JournalSeen
   /** Why it was begun anew, if it was. */
   readonly begun: 'missing' | 'damaged' | null
+}
+
+/** What came of a try to keep the journal. */
+export interface JournalTried {
+  /** Why it could not be written; null: it stands there. */
+  readonly problem: string | null
+  readonly begun: Kept['begun']
 }
 
 /**
@@ -70,16 +85,18 @@ function caughtUp(
   keeping: Keeping,
   end: JournalEnd & { readonly type: 'mark' },
 ): Kept {
-  const { path, nowMs, nothingUpTo, markIfBeforeMs } = keeping
+  const { path, nowMs, seen, markIfBeforeMs } = keeping
   refuseOther(connection, path, end.mark)
   const head = headOf(connection)
-  const from = Math.max(end.mark.position, Math.min(nothingUpTo, head.position))
+  const ended = end.mark.position
+  // One that ends before where it was seen is another file: an older copy, or a disk that was mounted meanwhile.
+  const from = ended < seen.markedAt ? ended : Math.max(ended, Math.min(seen.nothingUpTo, head.position))
   if (!keepsChangesSince(connection, from, head.position)) return exported(connection, keeping, end)
   const revocations = revocationsSince(connection, from)
-  if (revocations.length > 0 || end.mark.atMs < markIfBeforeMs) {
-    appendToJournal(path, end, revocations, [newestMark(head, nowMs)])
-  }
-  return { position: head.position, begun: null }
+  const isMarked = revocations.length > 0 || end.mark.atMs < markIfBeforeMs
+  if (isMarked) appendToJournal(path, end, revocations, [newestMark(head, nowMs)])
+  const markedAt = isMarked ? head.position : ended
+  return { seen: { markedAt, nothingUpTo: head.position }, begun: null }
 }
 
 /** What it says of a database must be of this one: of its very line of history. */
@@ -120,7 +137,7 @@ function exported(
   const isNew = end.mark.position === 0
   const marks = isNew ? marksOfHistory(connection, nowMs) : [newestMark(head, nowMs)]
   if (marks.length > 0) appendToJournal(path, end, allRevocations(connection), marks)
-  return { position: head.position, begun: null }
+  return { seen: { markedAt: head.position, nothingUpTo: head.position }, begun: null }
 }
 
 function newestMark(head: ReturnType<typeof headOf>, atMs: number): MarkMade {

@@ -150,7 +150,7 @@ test('every session has its bounds, says whose it is, and stays in the one schem
   const { run } = await sharedCluster()
   await run(
     url,
-    `ALTER DATABASE ${name} SET statement_timeout = 1; ALTER DATABASE ${name} SET lock_timeout = 1`,
+    `ALTER DATABASE ${name} SET statement_timeout = 999; ALTER DATABASE ${name} SET lock_timeout = 999`,
   )
   await run(url, `ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`)
   const connection = await openConnection(url)

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newDatabase } from '../testing/postgres-fixture.ts'
+import { eventually } from '../testing/eventually.ts'
+import { newDatabase, sharedCluster } from '../testing/postgres-fixture.ts'
+import { throughPort } from '../testing/postgres-store.ts'
+import { openTcpProxy } from '../testing/tcp-proxy.ts'
+import { StoreFault } from './port.ts'
 import { openPostgresUsageStore } from './postgres-usage.ts'
 import { A_DELTA, type OpenedUsageStore, usageContract } from './testing/usage-contract.ts'
 
@@ -42,4 +46,32 @@ test('the usage of all nodes is one: counts add up, and the latest use is the la
     const latest = all.filter(({ lastAtMs }) => lastAtMs === newestMs).map(({ lastIp }) => lastIp)
     assert.ok(latest.includes(row?.lastIp ?? null))
   }
+})
+
+test('a flush whose answer was lost is a fault; repeated, it is counted once', async (t) => {
+  const url = await newDatabase()
+  const proxy = await openTcpProxy((await sharedCluster()).port)
+  const [direct, { store }] = [await openAt(url), await openAt(throughPort(url, proxy.port))]
+  t.after(async () => {
+    await Promise.all([direct.store.close(), store.close()])
+    await proxy.close()
+  })
+  const count = async () => (await direct.store.usageOf(['crd1'])).get('crd1')?.[0]?.count ?? 0
+  await store.flush([A_DELTA], 'one')
+  proxy.set('mute')
+  const unanswered = Promise.allSettled([store.flush([A_DELTA, A_DELTA], 'two')])
+  await eventually('it is counted', async () => (await count()) === 9)
+  proxy.cut()
+  const [outcome] = await unanswered
+  assert.ok(outcome?.status === 'rejected' && outcome.reason instanceof StoreFault)
+  proxy.set('pass')
+  const repeat = () => store.flush([A_DELTA, A_DELTA], 'two')
+  await eventually('it is taken', () =>
+    repeat().then(
+      () => true,
+      () => false,
+    ),
+  )
+  await repeat()
+  assert.equal(await count(), 9)
 })

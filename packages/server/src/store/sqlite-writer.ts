@@ -1,6 +1,6 @@
 /** The writer thread: the only place where a store's file is written. */
 import { workerData } from 'node:worker_threads'
-import { keepJournal } from './keep-journal.ts'
+import { type JournalSeen, type JournalTried, keepJournal, NOT_SEEN } from './keep-journal.ts'
 import type { CommitResult, Store, Write } from './port.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { applySpend, applyWrite, forgetBefore } from './sqlite-write.ts'
@@ -17,20 +17,15 @@ export type WriterRequest =
 /** What a writer is started with. */
 export interface WriterData {
   readonly path: string
-  readonly journal: {
-    readonly path: string
-    /** Up to here it was complete when the store was opened. */
-    readonly position: number
-  } | null
+  readonly journal: { readonly path: string; readonly seen: JournalSeen } | null
 }
 
-/** The answer to a commit, with what became of the journal where the write revoked something; null: it was kept. */
-export type Committed = CommitResult & { readonly journalProblem?: string | null }
+/** The answer to a commit, with what became of the journal where the write revoked something. */
+export type Committed = CommitResult & { readonly journal?: JournalTried }
 
 const { path, journal } = workerData as WriterData
 const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: false })
-/** No change between the end of the journal and this position revokes anything. */
-let nothingUpTo = journal?.position ?? 0
+let seen = journal?.seen ?? NOT_SEEN
 serveThread(
   (requests) => carryOutTogether(requests as readonly WriterRequest[]),
   () => connection.close(),
@@ -46,11 +41,11 @@ function carryOutTogether(requests: readonly WriterRequest[]): readonly Outcome[
     noteWithoutRevocations(committed)
     return committed
   }
-  const problem = broughtUp(journal.path, requests, asked)
+  const tried = broughtUp(journal.path, requests, asked)
   return committed.map((outcome, i) => {
-    if (requests[i]!.type === 'journal') return { ok: true, value: problem }
+    if (requests[i]!.type === 'journal') return { ok: true, value: tried }
     if (!outcome.ok || !revoking[i]) return outcome
-    return { ok: true, value: { ...(outcome.value as CommitResult), journalProblem: problem } }
+    return { ok: true, value: { ...(outcome.value as CommitResult), journal: tried } satisfies Committed }
   })
 }
 
@@ -62,14 +57,17 @@ function broughtUp(
   path: string,
   requests: readonly WriterRequest[],
   asked: Extract<WriterRequest, { type: 'journal' }> | undefined,
-): string | null {
+): JournalTried {
   const times = requests.map((request) => (request.type === 'commit' ? request.write.audit.atMs : 0))
   const nowMs = asked?.nowMs ?? Math.max(...times)
   const markIfBeforeMs = asked?.markIfBeforeMs ?? Number.NEGATIVE_INFINITY
-  const kept = outcomeOf(() => keepJournal(connection, { path, nowMs, nothingUpTo, markIfBeforeMs }))
-  if (!kept.ok) return kept.message
-  nothingUpTo = (kept.value as { position: number }).position
-  return null
+  try {
+    const kept = keepJournal(connection, { path, nowMs, seen, markIfBeforeMs })
+    seen = kept.seen
+    return { problem: null, begun: kept.begun }
+  } catch (error) {
+    return { problem: messageOf(error), begun: null }
+  }
 }
 
 /** Positions that follow on each other: nobody else has written in between. */
@@ -77,7 +75,7 @@ function noteWithoutRevocations(outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes) {
     if (!isCommitted(outcome)) continue
     const { position } = outcome.value as { position: number }
-    if (position === nothingUpTo + 1) nothingUpTo = position
+    if (position === seen.nothingUpTo + 1) seen = { ...seen, nothingUpTo: position }
   }
 }
 

@@ -95,8 +95,8 @@ class SqliteStore extends SqliteReads implements Store {
 
   async commit(write: Write): Promise<CommitResult> {
     const committed = (await this.#write({ type: 'commit', write })) as Committed
-    const { journalProblem, ...result } = committed
-    if (journalProblem !== undefined) this.#journal?.tried(journalProblem)
+    const { journal, ...result } = committed
+    if (journal !== undefined) this.#journal?.tried(journal)
     if (result.ok) this.#members.committed(result.position)
     return result
   }

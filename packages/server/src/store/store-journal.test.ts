@@ -5,10 +5,10 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { appendToJournal, journalEnd, readJournal } from './journal-file.ts'
+import type { JournalTried } from './keep-journal.ts'
 import type { Store, Write } from './port.ts'
 import type { Revocation } from './revocation-journal.ts'
 import { openSqliteStore } from './sqlite.ts'
-import type { JournalTried } from './store-journal.ts'
 import {
   aCredential,
   anAudit,
@@ -221,6 +221,21 @@ test('a damaged journal is moved aside, and begun anew with everything that the 
   const aside = readdirSync(folder).filter((name) => name.includes('damaged'))
   assert.equal(aside.length, 1)
   assert.deepEqual(readFileSync(join(folder, aside[0]!)), was)
+})
+
+test('a journal that is exchanged for an older one, or harmed, while the server runs is made complete again', async (t) => {
+  const { store, folder, tried } = await openSeeded(t, 'crd1', 'crd2', 'crd3')
+  const path = join(folder, 'revocations.jsonl')
+  const older = readFileSync(path)
+  await store.commit(revocation('crd1'))
+  // A disk that was not mounted at the start, and comes in its place later, is the same.
+  writeFileSync(path, older)
+  await store.commit(revocation('crd2'))
+  assert.deepEqual(journaled(folder).toSorted(), ['revoke crd1', 'revoke crd2'])
+  writeFileSync(path, 'harmed\n')
+  await store.commit(revocation('crd3'))
+  assert.deepEqual(journaled(folder).toSorted(), ['revoke crd1', 'revoke crd2', 'revoke crd3'])
+  assert.deepEqual(tried.at(-1), { problem: null, begun: 'damaged' })
 })
 
 test('a database that was replaced by an older one, or another, does not open beside the journal of the newer', async (t) => {

@@ -1,14 +1,12 @@
-import { JournalMismatch, type Kept, keepJournal } from './keep-journal.ts'
+import {
+  JournalMismatch,
+  type JournalSeen,
+  type JournalTried,
+  keepJournal,
+  NOT_SEEN,
+} from './keep-journal.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import type { WriterData, WriterRequest } from './sqlite-writer.ts'
-
-/** What came of a try to bring the journal of revocations up to date. */
-export interface JournalTried {
-  /** Why it could not be written; null: it stands there. */
-  readonly problem: string | null
-  /** Why it was begun anew, if it was. */
-  readonly begun: Kept['begun']
-}
 
 export interface JournalSettings {
   readonly path: string
@@ -38,7 +36,7 @@ export class StoreJournal {
   constructor(path: string, settings: JournalSettings, clock: () => number) {
     this.#settings = settings
     this.#clock = clock
-    this.begin = { path: settings.path, position: this.#caughtUp(path) }
+    this.begin = { path: settings.path, seen: this.#caughtUp(path) }
   }
 
   /** Called once, with what sends a request to the writer thread. */
@@ -49,8 +47,8 @@ export class StoreJournal {
   }
 
   /** A write that revoked something was answered. */
-  tried(problem: string | null): void {
-    this.#settings.onTried({ problem, begun: null })
+  tried(tried: JournalTried): void {
+    this.#settings.onTried(tried)
   }
 
   /** Marks that up to here nothing is missing. Before the writer thread is closed. */
@@ -62,25 +60,25 @@ export class StoreJournal {
   async #keep(markIfBeforeMs: number): Promise<void> {
     const request = { type: 'journal', nowMs: this.#clock(), markIfBeforeMs } as const
     try {
-      this.tried((await this.#write(request)) as string | null)
+      this.tried((await this.#write(request)) as JournalTried)
     } catch {
       // The thread is too busy, or died: whoever writes hears of it, and of the journal nothing new is known.
     }
   }
 
-  /** @returns up to where the journal is complete; 0 where it cannot be written now, which stops nobody's start */
-  #caughtUp(path: string): number {
+  /** That it cannot be written now stops nobody's start. */
+  #caughtUp(path: string): JournalSeen {
     const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: true })
     const nowMs = this.#clock()
     try {
-      const keeping = { path: this.#settings.path, nowMs, nothingUpTo: 0, markIfBeforeMs: nowMs }
-      const { position, begun } = keepJournal(connection, keeping)
+      const keeping = { path: this.#settings.path, nowMs, seen: NOT_SEEN, markIfBeforeMs: nowMs }
+      const { seen, begun } = keepJournal(connection, keeping)
       this.#settings.onTried({ problem: null, begun })
-      return position
+      return seen
     } catch (error) {
       if (error instanceof JournalMismatch) throw error
       this.#settings.onTried({ problem: (error as Error).message, begun: null })
-      return 0
+      return NOT_SEEN
     } finally {
       connection.close()
     }

@@ -7,9 +7,9 @@ import { finishRestore } from '../keep/finish-restore.ts'
 import { inspectDatabase } from '../keep/inspect-database.ts'
 import { type RestoreMade, restore } from '../keep/restore.ts'
 import { DEFAULT_WORKSPACE_SETTING } from '../operations/bootstrap.ts'
+import type { JournalTried } from '../store/keep-journal.ts'
 import type { Store, Write } from '../store/port.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import type { JournalTried } from '../store/store-journal.ts'
 import {
   aCredential,
   anApi,
