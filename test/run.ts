@@ -45,6 +45,7 @@ const SUITES: readonly Suite[] = [
     tests: ['test/cluster/*.test.ts'],
   },
   { name: 'fuzz', minutes: 3, tests: ['test/fuzz/*.test.ts'] },
+  { name: 'deployment', minutes: 2, needs: ['systemd-analyze'], tests: ['test/deployment/*.test.ts'] },
   {
     name: 'proxies',
     minutes: 6,
