@@ -12,10 +12,11 @@ import { aCredential, aPrincipal, aWrite, commitPuts, put, seed } from './testin
 
 const CREDITS = { type: 'credits', name: 'calls', limit: 1e6, refill: null } as const
 /** Longer than refusing takes on a loaded machine, and shorter than any time that something is waited for. */
-const AT_ONCE_MS = 250
+const AT_ONCE_MS = 600
+const READ_MS = 1000
 
 /** A store that reaches its database over a link that the test can spoil. */
-async function linked(t: TestContext, readTimeoutMs = 400) {
+async function linked(t: TestContext, readTimeoutMs = READ_MS) {
   const url = await newDatabase()
   const proxy = await openTcpProxy((await sharedCluster()).port)
   const direct = await openPostgresAt(url)
@@ -141,7 +142,7 @@ test('a link that swallows packets is noticed by its silence, once, and then not
   // One is enough: what the silence of its connection says is true of the others.
   const { ms, outcome } = await timed(() => store.read('api', 'api_1'))
   assert.ok(outcome.status === 'rejected' && outcome.reason instanceof StoreFault)
-  assert.ok(ms < 400 + AT_ONCE_MS, `it took ${ms} ms to notice`)
+  assert.ok(ms < READ_MS + AT_ONCE_MS, `it took ${ms} ms to notice`)
   await assertRefusesAtOnce(store)
   proxy.set('pass')
   await eventually('it is back', () => works(store))
@@ -171,11 +172,11 @@ test('a store whose link swallows packets is closed all the same', async (t) => 
   proxy.set('swallow')
   const { ms, outcome } = await timed(() => store.close())
   assert.equal(outcome.status, 'fulfilled')
-  assert.ok(ms < 3000, `it took ${ms} ms`)
+  assert.ok(ms < 4000, `it took ${ms} ms`)
 })
 
 test('a slow link is no fault while answers come in time', async (t) => {
-  const { proxy, store } = await linked(t, 2000)
+  const { proxy, store } = await linked(t, 5000)
   proxy.delay(150)
   for (let i = 0; i < 3; i++) assert.equal((await store.read('api', 'api_1'))?.id, 'api_1')
   await commitPuts(store, put('principal', aPrincipal('prn_2')))

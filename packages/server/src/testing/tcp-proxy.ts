@@ -17,6 +17,8 @@ export interface TcpProxy {
   readonly count: () => number
   /** Bytes that clients have sent so far. */
   readonly sent: () => number
+  /** Round trips so far: how often a client spoke that had been answered before. */
+  readonly trips: () => number
   readonly close: () => Promise<void>
 }
 
@@ -24,6 +26,7 @@ export async function openTcpProxy(targetPort: number): Promise<TcpProxy> {
   let mode: ProxyMode = 'pass'
   let delayMs = 0
   let sentBytes = 0
+  let trips = 0
   const sockets = new Set<Socket>()
   const tracked = (socket: Socket) => {
     sockets.add(socket)
@@ -31,9 +34,11 @@ export async function openTcpProxy(targetPort: number): Promise<TcpProxy> {
     socket.once('close', () => sockets.delete(socket))
     return socket
   }
-  const forward = (from: Socket, to: Socket, isAnswer: boolean) => {
+  const forward = (from: Socket, to: Socket, isAnswer: boolean, turn: { isAnswered: boolean }) => {
     from.on('data', (chunk) => {
       if (!isAnswer) sentBytes += chunk.length
+      if (!isAnswer && turn.isAnswered) trips += 1
+      turn.isAnswered = isAnswer
       if (mode === 'swallow' || (mode === 'mute' && isAnswer)) return
       if (delayMs === 0) to.write(chunk)
       else setTimeout(() => to.write(chunk), delayMs)
@@ -48,8 +53,9 @@ export async function openTcpProxy(targetPort: number): Promise<TcpProxy> {
   }
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = tracked(connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }))
-    forward(tracked(client), upstream, false)
-    forward(upstream, client, true)
+    const turn = { isAnswered: true }
+    forward(tracked(client), upstream, false, turn)
+    forward(upstream, client, true, turn)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -67,6 +73,7 @@ export async function openTcpProxy(targetPort: number): Promise<TcpProxy> {
     cut,
     count: () => sockets.size / 2,
     sent: () => sentBytes,
+    trips: () => trips,
     close: async () => {
       const closed = once(server, 'close')
       server.close()
