@@ -12,7 +12,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const GUIDE = readFileSync(join(ROOT, 'docs/guides/sdk.md'), 'utf8')
 const README = readFileSync(join(ROOT, 'packages/sdk/README.md'), 'utf8')
 /** The guide's `npx credence` is this checkout's command under this very node. */
-const SHELL = `npx() { shift; "$NODE" '${join(ROOT, 'packages/cli/src/main.ts')}' "$@"; }; node() { "$NODE" "$@"; }; curl() { command curl -sS "$@"; }; `
+const SHELL = `npx() { shift; "$NODE" '${join(ROOT, 'packages/cli/src/main.js')}' "$@"; }; node() { "$NODE" "$@"; }; curl() { command curl -sS "$@"; }; `
 const SERVERS = ['fastify.ts', 'express.ts', 'hono.ts', 'node.ts']
 
 describe('the SDK guide', () => {
