@@ -84,6 +84,21 @@ async function stop(child: ChildProcess): Promise<void> {
   process.kill(-child.pid!, 'SIGTERM')
   const late = delay(READY_WITHIN_MS, 'late', { ref: false })
   assert.notEqual(await Promise.race([ended, late]), 'late', 'npm start did not end after SIGTERM')
+  // npm does not wait for the server, which still writes into its data folder.
+  const until = performance.now() + READY_WITHIN_MS
+  while (isAlive(-child.pid!)) {
+    assert.ok(performance.now() < until, 'the server outlived npm start')
+    await delay(20)
+  }
+}
+
+/** @param pid negative for a whole process group */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 /** Without what npm adds for the scripts of this checkout: the clone must find its own pinned node. */

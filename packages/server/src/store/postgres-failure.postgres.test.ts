@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { eventually, timed } from '../testing/eventually.ts'
 import { startCluster, TEST_USER } from '../testing/postgres-cluster.ts'
 import { newDatabase, sharedCluster } from '../testing/postgres-fixture.ts'
@@ -38,6 +39,12 @@ function works(store: Store): Promise<boolean> {
 
 function refuses(store: Store): Promise<boolean> {
   return works(store).then((does) => !does)
+}
+
+/** What a caller that goes on hears of a store that is away or just back; anything else fails the test. */
+async function aFault(fault: unknown): Promise<undefined> {
+  assert.ok(fault instanceof StoreFault, String(fault))
+  await setImmediate()
 }
 
 /** Everything is refused, at once, by a StoreFault. */
@@ -88,16 +95,16 @@ test('what was acknowledged survives kill -9 of PostgreSQL under load, and no cr
       const write = async (writer: number) => {
         for (let i = 0; !stopped; i++) {
           const id = `crd_${round}w${writer}n${i}`
-          const result = await store.commit(
-            aWrite({ puts: [put('credential', aCredential(id, { tags: ['t'] }))] }),
-          )
-          if (result.ok) acknowledged.push(id)
+          const result = await store
+            .commit(aWrite({ puts: [put('credential', aCredential(id, { tags: ['t'] }))] }))
+            .catch(aFault)
+          if (result?.ok) acknowledged.push(id)
         }
       }
       const spend = async () => {
         while (!stopped) {
-          await store.spendCredits('k', CREDITS, 1, 1_000)
-          spent += 1
+          const answer = await store.spendCredits('k', CREDITS, 1, 1_000).catch(aFault)
+          if (answer !== undefined) spent += 1
         }
       }
       const before = acknowledged.length
