@@ -7,7 +7,6 @@ import {
   requestFromFetch,
   requestFromNode,
   type Sender,
-  targetOf,
 } from './guarded-request.ts'
 import type { GuardParts, RouteOptions } from './node-guard.ts'
 
@@ -70,12 +69,13 @@ export function honoGuard(parts: FetchParts, demand: Demand, passes: boolean) {
 
 function requestFromHono(context: HonoContextLike, { senderOf, trustedProxies }: FetchParts): GuardedRequest {
   const { raw, method } = context.req
-  const incoming = senderOf === null ? incomingOf(context.env) : null
-  if (incoming === null) {
-    return { ...requestFromFetch(raw, senderOf === null ? null : senderOf(raw, context)), method }
-  }
+  const incoming = incomingOf(context.env)
+  const sender = senderOf === null ? null : senderOf(raw, context)
+  const told = requestFromFetch(raw, sender)
+  if (incoming === null) return { ...told, method }
   const { rawHeaders, socket } = incoming
-  return requestFromNode({ method, rawHeaders, socket }, targetOf(raw.url), trustedProxies)
+  const seen = requestFromNode({ method, rawHeaders, socket }, told.target, trustedProxies)
+  return sender === null ? seen : { ...seen, ip: told.ip, secure: told.secure }
 }
 
 /** The request that @hono/node-server made the Request of. */

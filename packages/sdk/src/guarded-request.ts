@@ -73,7 +73,7 @@ export function requestFromFetch({ method, url, headers }: Request, sender: Send
 }
 
 /** Path and query of an absolute URL, untouched: what a parser would mend is to be refused. */
-export function targetOf(url: string): string {
+function targetOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('://') + 3)
   const fragment = url.indexOf('#')
   return start === -1 ? '/' : url.slice(start, fragment === -1 ? undefined : fragment)

@@ -101,6 +101,8 @@ export function fastifyGuard(
       reply.headers(ruling.headers)
       return undefined
     }
+    // Somebody else has answered meanwhile, a time-out for one.
+    if (reply.sent) return reply
     const { status, headers, body } = ruling.answer
     reply.code(status)
     reply.headers(headers)
