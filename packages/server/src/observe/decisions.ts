@@ -36,7 +36,6 @@ const MAX_PATH_LENGTH = 512
 /** The last decisions, in memory, for `credence why`. Recording is constant time and never fails. */
 export class DecisionLog {
   readonly #ring: (DecisionEntry | undefined)[]
-  readonly #byRequestId = new Map<string, DecisionEntry>()
   /** Where the next entry goes. */
   #next = 0
 
@@ -46,34 +45,41 @@ export class DecisionLog {
   }
 
   record(entry: DecisionEntry): void {
-    const forgotten = this.#ring[this.#next]
-    // A request may be decided about twice (its caller, then what it asked about): the later one is found by id.
-    if (forgotten !== undefined && this.#byRequestId.get(forgotten.requestId) === forgotten) {
-      this.#byRequestId.delete(forgotten.requestId)
-    }
     const path = keptPath(entry.path)
     const kept = path === entry.path ? entry : { ...entry, path }
     this.#ring[this.#next] = kept
     this.#next = (this.#next + 1) % this.#ring.length
-    this.#byRequestId.set(kept.requestId, kept)
   }
 
-  /** The decision of a request, unless it is another workspace's or too long ago. */
+  /**
+   * The decision of a request, unless it is another workspace's or too long ago. Looks through all that is kept: it is
+   * asked for by people, and an index would cost every request. Where a request was decided about twice (its caller,
+   * then what it asked about), the later one.
+   */
   get(workspaceId: string, requestId: string): DecisionEntry | undefined {
-    const entry = this.#byRequestId.get(requestId)
-    return entry?.workspaceId === workspaceId ? entry : undefined
+    for (const entry of this.#newestFirst()) {
+      if (entry.requestId === requestId) return entry.workspaceId === workspaceId ? entry : undefined
+    }
+    return undefined
   }
 
   /** Newest first. */
   list(query: DecisionQuery): DecisionEntry[] {
     const found: DecisionEntry[] = []
-    const size = this.#ring.length
-    for (let age = 1; age <= size && found.length < query.limit; age++) {
-      const entry = this.#ring[(this.#next - age + size) % size]
-      if (entry === undefined) break
+    for (const entry of this.#newestFirst()) {
+      if (found.length >= query.limit) break
       if (matches(entry, query)) found.push(entry)
     }
     return found
+  }
+
+  *#newestFirst(): Generator<DecisionEntry> {
+    const size = this.#ring.length
+    for (let age = 1; age <= size; age++) {
+      const entry = this.#ring[(this.#next - age + size) % size]
+      if (entry === undefined) return
+      yield entry
+    }
   }
 }
 
