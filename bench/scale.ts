@@ -3,114 +3,111 @@
  * look-up, and the memory of a cache whose bound is far below what is asked for. On the embedded store, in turns.
  */
 import { performance } from 'node:perf_hooks'
-import { type VerifyRequest, verify } from '@credence/core'
-import { openDataFolder } from '@credence/server/testing/many-credentials'
-import { startServer, temporaryFolder } from '../test/running-server.ts'
+import { type Verifier, type VerifyRequest, verify } from '@credence/core'
+import { startServer } from '../test/running-server.ts'
+import { type Installation, install } from './installation.ts'
+import { atLeast, atMost, ratioOf, report, shown } from './report.ts'
+import { inTurns, rateOf } from './turns.ts'
 
-const SIZES = [1_000, Number(process.argv[2] ?? 1_000_000)]
-const HOT = 1_000
+const FEW = 10_000
+const MANY = Number(process.argv[2] ?? 1_000_000)
+/** The same number of keys is asked about, whatever the number there is. */
+const HOT = 10_000
 const CACHE_ENTRIES = 50_000
-const CALLS = 100_000
+const CALLS = 200_000
+const COLD = 100_000
 const ROUNDS = 5
 
-interface Filled {
+interface Filled extends Installation {
   readonly size: number
-  readonly dataPath: string
-  readonly opened: Awaited<ReturnType<typeof openDataFolder>>
-  readonly keys: readonly string[]
+  readonly name: string
 }
 
 const filled: Filled[] = []
-for (const size of SIZES) {
-  const dataPath = temporaryFolder()
-  await prepare(dataPath)
-  const opened = await openDataFolder(dataPath, 'orders')
+for (const size of [FEW, MANY]) {
   const startMs = performance.now()
-  const keys = await opened.issue(size, Math.min(size, 100_000))
-  console.log(`${shown(size)} credentials issued in ${((performance.now() - startMs) / 1000).toFixed(0)} s`)
-  filled.push({ size, dataPath, opened, keys })
+  const installation = await install(size, { keep: Math.min(size, COLD) })
+  const seconds = (performance.now() - startMs) / 1000
+  console.log(`${shown(size)} credentials made in ${shown(seconds)} s`)
+  filled.push({ ...installation, size, name: `${shown(size)} credentials` })
+}
+try {
+  await warm(filled)
+  await cold(filled)
+  await starts(filled)
+} finally {
+  for (const { remove } of filled) remove()
 }
 
-const warm = new Map(filled.map(({ size }) => [size, [] as number[]]))
-const warmVerifiers = filled.map(({ opened }) => opened.verifier(CACHE_ENTRIES))
-for (let round = 0; round <= ROUNDS; round++) {
-  for (const [index, { size, opened, keys }] of filled.entries()) {
-    const rate = await rateOf(keys.slice(0, HOT), opened.api, warmVerifiers[index]!, CALLS)
-    // The first round fills the caches.
-    if (round > 0) warm.get(size)!.push(rate)
+async function warm(folders: readonly Filled[]): Promise<void> {
+  const contestants = folders.map(({ name, opened, keys }) => {
+    const verifier = opened.verifier(CACHE_ENTRIES)
+    const requests = keys.slice(0, HOT).map((key) => requestWith(key, opened.api))
+    return { name, measure: () => verifiedPerSecond(requests, verifier) }
+  })
+  const rates = await inTurns(contestants, ROUNDS)
+  const [few, many] = folders.map(({ name }) => name) as [string, string]
+  report({
+    what: `warm verify in process of a fixed hot set of ${shown(HOT)}`,
+    unit: 'verify/s',
+    rates,
+    ratios: [ratioOf(rates, many, few, atLeast(0.9))],
+    notes: [],
+  })
+}
+
+async function cold(folders: readonly Filled[]): Promise<void> {
+  const rates = []
+  const notes = []
+  for (const { name, opened, keys } of folders) {
+    const verifier = opened.verifier(CACHE_ENTRIES)
+    const before = process.memoryUsage.rss()
+    const startMs = performance.now()
+    for (const key of keys) await verify(requestWith(key, opened.api), verifier)
+    rates.push(rateOf(name, [(keys.length * 1000) / (performance.now() - startMs)]))
+    const mib = (process.memoryUsage.rss() - before) / 2 ** 20
+    notes.push(
+      `${name}: after ${shown(keys.length)} keys ${shown(verifier.lookup.size)} records are kept; the process grew by ${shown(mib)} MiB.`,
+    )
   }
-}
-for (const { size } of filled) {
-  console.log(
-    `${shown(size).padStart(9)}: warm verify of ${HOT} hot keys ${shown(median(warm.get(size)!))}/s`,
-  )
-}
-const ratio = median(warm.get(SIZES[1]!)!) / median(warm.get(SIZES[0]!)!)
-console.log(`ratio ${ratio.toFixed(3)}, target 0.9 to 1.1`)
-
-for (const { size, opened, keys } of filled) {
-  const before = process.memoryUsage.rss()
-  const verifier = opened.verifier(CACHE_ENTRIES)
-  const startMs = performance.now()
-  for (const key of keys) await verify(requestWith(key, opened.api), verifier)
-  const perSecond = (keys.length * 1000) / (performance.now() - startMs)
-  const grown = (process.memoryUsage.rss() - before) / 1_048_576
-  console.log(
-    `${shown(size).padStart(9)}: cold verify of ${shown(keys.length)} keys ${shown(perSecond)}/s; ` +
-      `${verifier.lookup.size} records kept, memory grew by ${grown.toFixed(0)} MiB`,
-  )
+  report({
+    what: 'cold look-up in process: each key for the first time',
+    unit: 'verify/s',
+    rates,
+    ratios: [],
+    notes,
+  })
 }
 
-for (const { size, dataPath, opened } of filled) {
-  await opened.store.close()
-  const seconds: number[] = []
-  for (let round = 0; round < 3; round++) {
-    const server = await startServer({ dataPath })
-    seconds.push(Number(/ready in ([\d.]+) s/.exec(server.output().stdout)?.[1]))
-    await server.stop()
+async function starts(folders: readonly Filled[]): Promise<void> {
+  const rates = []
+  for (const { name, dataPath, opened } of folders) {
+    await opened.store.close()
+    const seconds: number[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      const server = await startServer({ dataPath })
+      seconds.push(Number(/ready in ([\d.]+) s/.exec(server.output().stdout)?.[1]))
+      await server.stop()
+    }
+    rates.push(rateOf(name, seconds))
   }
-  console.log(`${shown(size).padStart(9)}: ready in ${median(seconds)} s (target at most 1 s)`)
+  const ratios = rates.map(({ name, median }) => ({ what: name, value: median, target: atMost(1) }))
+  report({ what: 'start of a server, until it is ready', unit: 's', rates, ratios, notes: [] })
 }
 
-/** A server's first start, an API, and one credential for the others to be like. */
-async function prepare(dataPath: string): Promise<void> {
-  const server = await startServer({ dataPath })
-  const api = { name: 'orders', audience: 'https://orders.example', scopes: ['orders:read'] }
-  await server.request('POST', '/v1/apis', api)
-  const limits = [{ name: 'default', limit: 1_000_000, window_seconds: 1 }]
-  const credential = { kind: 'api_key', api: 'orders', scopes: ['orders:read'], principal: 'billing', limits }
-  const made = await server.request('POST', '/v1/credentials', credential)
-  if (made.status !== 201) throw new Error(made.text)
-  await server.stop()
-}
-
-async function rateOf(
-  keys: readonly string[],
-  api: Filled['opened']['api'],
-  verifier: Parameters<typeof verify>[1],
-  calls: number,
-): Promise<number> {
-  const requests = keys.map((key) => requestWith(key, api))
+async function verifiedPerSecond(requests: readonly VerifyRequest[], verifier: Verifier): Promise<number> {
   const startMs = performance.now()
-  for (let call = 0; call < calls; call++) {
+  for (let call = 0; call < CALLS; call++) {
     const decision = await verify(requests[call % requests.length]!, verifier)
     if (decision.code !== 'VALID') throw new Error(`${decision.code}: ${decision.detail}`)
   }
-  return (calls * 1000) / (performance.now() - startMs)
+  return (CALLS * 1000) / (performance.now() - startMs)
 }
 
-function requestWith(key: string, api: Filled['opened']['api']): VerifyRequest {
+function requestWith(key: string, api: Installation['opened']['api']): VerifyRequest {
   return {
     ...{ api, homeApiId: null, credential: { scheme: 'key', value: key }, headers: [], query: '' },
     ...{ method: 'GET', path: '/orders/7', ip: '192.0.2.1', secure: true, useRoutes: false },
     ...{ scopes: 'orders:read', cost: null, fresh: false },
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-function shown(value: number): string {
-  return Math.round(value).toLocaleString('en')
 }

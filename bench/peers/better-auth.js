@@ -39,6 +39,7 @@ for (let made = 0; made < KEYS; made++) {
   keys.push(key)
 }
 
+process.on('disconnect', () => process.exit())
 process.on('message', async () => {
   const startMs = performance.now()
   for (let call = 0; call < CALLS; call++) {
