@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'node:https'
-import { FAULTS, type FaultCode, headerValues, LookupUnavailable, parseStrictJson } from '@credence/core'
+import { FAULTS, type FaultCode, LookupUnavailable, parseStrictJson } from '@credence/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Context } from '../context.ts'
@@ -8,7 +7,7 @@ import type { FieldError } from '../operations/operation.ts'
 import { StoreFault } from '../store/port.ts'
 import { AllowedMethods } from './allowed-methods.ts'
 import { isOfTls } from './client-error.ts'
-import { hostProblem } from './host-header.ts'
+import { misdirection } from './host-header.ts'
 import { lazyValidation } from './lazy-validation.ts'
 import { faultAnswer, unavailableAnswer } from './problem.ts'
 import { patternMeaning } from './schemas.ts'
@@ -129,15 +128,6 @@ export function createApp(context: Context, listener: ListenerOptions = {}): App
     send(reply, answer)
   })
   return app
-}
-
-/**
- * Why two servers could read in two ways where a request goes, or null. The absolute form carries a second host, which
- * wins over Host (RFC 9112 section 3.2.2) and which only proxies are sent.
- */
-function misdirection({ url, rawHeaders, httpVersion }: IncomingMessage): string | null {
-  if (!url!.startsWith('/')) return 'the target does not begin with a slash'
-  return hostProblem(headerValues(rawHeaders, 'host'), httpVersion)
 }
 
 function errorAnswer(error: FastifyError & { faultCode?: FaultCode }, requestId: string) {

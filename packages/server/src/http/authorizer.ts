@@ -22,8 +22,8 @@ const NGINX_UNDERSTANDS = new Set([200, 401, 403])
 /** Peers for which the log has said what to set. */
 const MAX_TOLD = 1000
 
-/** Answers forward-auth's question about one request. Never throws. */
-export function authorizer(context: Context) {
+/** Answers forward-auth's question about one request. Never throws. @param onAnswered told of each response */
+export function authorizer(context: Context, onAnswered: (response: ServerResponse) => void) {
   const { config, defaultWorkspaceId } = context
   const { forwardStyle, trustedProxies } = config
   const peerOf = peerFinder(trustedProxies)
@@ -34,6 +34,7 @@ export function authorizer(context: Context) {
   function answer(response: ServerResponse, decision: Decision, requestId: string): void {
     if (decision.code === 'VALID') writeAllowed(response, decision, requestId)
     else write(response, forProxy(answerTo(decision, requestId)))
+    onAnswered(response)
   }
 
   /** A refusal before there is anything to verify. */
@@ -133,6 +134,7 @@ export function authorizer(context: Context) {
       const fault = faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
       if (response.headersSent) response.destroy()
       else write(response, fault)
+      onAnswered(response)
     })
   }
 }

@@ -1,29 +1,33 @@
-import { METHODS } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from '../../context.ts'
 import type { App } from '../app.ts'
 import { authorizer } from '../authorizer.ts'
+import { misdirection } from '../host-header.ts'
 import { AUTHORIZE_PREFIX } from '../original-request.ts'
 import { atEndOfTurn } from '../turn.ts'
 
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
 /**
  * Forward-auth: a proxy asks about a request of its own caller and gets 200 with who it is, or the refusal.
- * Answered in the first hook, before Fastify looks at a body: what the caller sent along is never read, whatever
- * its method and type, and the answer goes out past Fastify's reply, which would cost as much as verify does.
+ * Answered before Fastify sees the request: its reading of a route, of a body and of a reply would cost as much as
+ * verify does, and what the caller sent along is never read, whatever its method and type. Requests that are not
+ * Fastify's own business (forward-auth's, unless they are malformed or the server is closing) never reach it.
  */
 export function registerAuthorize(app: App, context: Context): void {
-  const handle = atEndOfTurn(authorizer(context))
-  for (const method of METHODS) {
-    // CONNECT is about a tunnel and never becomes a request.
-    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
-  }
-  app.route({
-    method: app.supportedMethods,
-    url: `${AUTHORIZE_PREFIX}*`,
-    onRequest(request, reply, _done) {
-      reply.hijack()
-      handle(request.id, request.raw, reply.raw)
-    },
-    // Never reached: the hook does not call done.
-    handler: (_request, reply) => reply,
+  const { metrics, newRequestId } = context
+  const authorize = authorizer(context, ({ statusCode }) => metrics.responded('api', statusCode))
+  const handle = atEndOfTurn(authorize)
+  let isClosing = false
+  app.addHook('preClose', async () => {
+    isClosing = true
+  })
+  const { server } = app
+  const others = server.listeners('request') as Listener[]
+  server.removeAllListeners('request')
+  server.on('request', (request, response) => {
+    const isOurs = request.url!.startsWith(AUTHORIZE_PREFIX) && !isClosing && misdirection(request) === null
+    if (isOurs) handle(newRequestId(), request, response)
+    else for (const listener of others) listener.call(server, request, response)
   })
 }
