@@ -9,6 +9,11 @@ export type LifeProblem = {
   readonly detail: string
 } | null
 
+/** Why the credential cannot be used at this moment; null: it can. */
+export function lifeProblem(identity: Identity, nowMs: number): LifeProblem {
+  return stateProblem(identity) ?? timeProblem(identity, nowMs)
+}
+
 /** What was decided about the credential, its secret version or its principal. */
 export function stateProblem({ credential, version, principal }: Identity): LifeProblem {
   const check = 'state'
