@@ -1,6 +1,6 @@
 import { appliedLimits } from './applied-limits.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
-import { type Caller, prepareCaller, recallCaller } from './caller.ts'
+import { type Caller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
 import { type Decision, type Identity, refuse } from './decision.ts'
 import { type ExtractRules, extract, type Presented } from './extract.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
@@ -15,21 +15,37 @@ interface Proof {
   readonly kind: CredentialKind
 }
 
-/** Who presents a credential to an API, or the refusal of whoever cannot prove it. At once where it is prepared. */
-export function findCaller(
-  api: ApiRecord,
-  route: Route | null,
-  request: VerifyRequest,
-  reading: Reading,
+/** What was presented to an API. */
+export interface Presentation {
+  readonly api: ApiRecord
+  readonly route: Route | null
+  readonly presented: Presented
+  /** Under which the proof cache remembers it. */
+  readonly proofKey: string
+  readonly reading: Reading
+}
+
+/** A caller that was prepared by an earlier request, with nothing looked up; null: findCaller has to. */
+export function recall(
+  { api, route, presented, proofKey, reading }: Presentation,
+  { lookup, proofs }: Verifier,
+  nowMs: number,
+): LivingCaller | null {
+  // What was proven bare proves nothing as a password or beside a proof of possession.
+  if (presented.scheme !== 'bearer' && presented.scheme !== 'key') return null
+  if (!lookup.mayAnswer(reading)) return null
+  const prepared = proofs.get(proofKey)?.caller
+  if (prepared === undefined || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
+  return recallCaller(prepared, api, route, lookup, nowMs)
+}
+
+/** Who presented it, or the refusal of whoever cannot prove it. */
+export async function findCaller(
+  { api, route, presented, proofKey, reading }: Presentation,
   verifier: Verifier,
-): Caller | Decision | Promise<Caller | Decision> {
-  const presented = presentedIn(request, api)
-  if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
-  const proofKey = verifier.proofs.keyOf(presented.value)
-  return (
-    recall(presented, proofKey, api, route, reading, verifier) ??
-    gather(presented, proofKey, api, route, reading, verifier)
-  )
+): Promise<Caller | Decision> {
+  const identity = await identifyBy(presented, proofKey, api, route, reading, verifier)
+  return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
 }
 
 /** Whose credential it is, wherever it may go, and the proof of that; or the refusal. */
@@ -54,7 +70,8 @@ export async function completeCaller(
   const roles = await readRoles(ids, credential.workspaceId, lookup, reading)
   const scopes = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
   const limits = appliedLimits(credential, principal, api)
-  const caller = { api, route, credential, version, principal, scopes, limits }
+  const { conditions } = credential
+  const caller = { api, route, credential, version, principal, scopes, conditions, limits }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))
   const prepared = isWhole ? prepareCaller(caller, proof.kind, [...roles.values()], lookup) : null
@@ -64,39 +81,10 @@ export async function completeCaller(
 
 const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
 
-function presentedIn({ credential, headers, query }: VerifyRequest, rules: ExtractRules) {
+export function presentedIn({ credential, headers, query }: VerifyRequest, rules: ExtractRules) {
   if (credential !== null) return credential
   const extraction = extract(headers, query, rules)
   return extraction.type === 'refused' ? extraction : extraction.presented
-}
-
-/** A string that is among the proofs need not be taken apart again, nor its records be looked up. */
-function recall(
-  { scheme }: Presented,
-  proofKey: string,
-  api: ApiRecord,
-  route: Route | null,
-  reading: Reading,
-  { lookup, proofs }: Verifier,
-): Caller | null {
-  // What was proven bare proves nothing as a password or beside a proof of possession.
-  if (scheme !== 'bearer' && scheme !== 'key') return null
-  if (!lookup.mayAnswer(reading)) return null
-  const prepared = proofs.get(proofKey)?.caller
-  if (prepared === undefined || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
-  return recallCaller(prepared, api, route, lookup)
-}
-
-async function gather(
-  presented: Presented,
-  proofKey: string,
-  api: ApiRecord,
-  route: Route | null,
-  reading: Reading,
-  verifier: Verifier,
-): Promise<Caller | Decision> {
-  const identity = await identifyBy(presented, proofKey, api, route, reading, verifier)
-  return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
 }
 
 async function identifyBy(

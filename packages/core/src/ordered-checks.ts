@@ -1,9 +1,9 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { Reading } from './cached-lookup.ts'
-import type { Caller } from './caller.ts'
+import type { Caller, LivingCaller } from './caller.ts'
 import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, passPublic, refuse, routeName } from './decision.ts'
-import { completeCaller, findCaller, identify } from './find-caller.ts'
+import { completeCaller, findCaller, identify, presentedIn, recall } from './find-caller.ts'
 import { lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
 import type { ApiRecord } from './records.ts'
@@ -53,10 +53,16 @@ function runAt(
   if (route?.public && request.scopes === null) return passPublic(api, route)
 
   const routeScopes = matched?.expression ?? null
-  const decide = (found: Caller | Decision) =>
-    'code' in found ? found : decideAbout(found, routeScopes, request, verifier)
-  const finding = findCaller(api, route, request, reading, verifier)
-  return finding instanceof Promise ? finding.then(decide) : decide(finding)
+  const presented = presentedIn(request, api)
+  if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
+  const proofKey = verifier.proofs.keyOf(presented.value)
+  const presentation = { api, route, presented, proofKey, reading }
+  const nowMs = verifier.clock()
+  const recalled = recall(presentation, verifier, nowMs)
+  if (recalled !== null) return decideAbout(recalled, routeScopes, request, verifier, nowMs)
+  return findCaller(presentation, verifier).then((found) =>
+    'code' in found ? found : decideAboutFound(found, routeScopes, request, verifier),
+  )
 }
 
 /** For the API of whoever is calling, which is known once they are; or without any: only who this is. */
@@ -70,25 +76,36 @@ async function runAtHome(request: VerifyRequest, reading: Reading, verifier: Ver
   const api = await verifier.lookup.find('api', homeApiId, reading)
   if (api === undefined) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
   const caller = await completeCaller({ ...identity, api }, reading, verifier)
-  return decideAbout(caller, null, request, verifier)
+  return decideAboutFound(caller, null, request, verifier)
 }
 
-/** What a known caller may do now: state, time, audience, conditions, scopes, limits. */
-function decideAbout(
+/** State, time and audience, as the records say, then what is decided about the living. */
+function decideAboutFound(
   caller: Caller,
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
 ): Decision | Promise<Decision> {
-  const { api, route, credential, scopes } = caller
   const nowMs = verifier.clock()
   const over = lifeProblem(caller, nowMs)
   if (over !== null) return deny(caller, over.check, over.code, over.detail)
+  const { api, scopes } = caller
   if (scopes === null) return deny(caller, 'audience', 'WRONG_AUDIENCE', `no grant for API ${api.name}`)
+  return decideAbout({ ...caller, scopes }, routeScopes, request, verifier, nowMs)
+}
 
-  if (credential.conditions !== null) {
+/** What a living caller may do now: conditions, scopes, limits. */
+function decideAbout(
+  caller: LivingCaller,
+  routeScopes: ScopeExpression | null,
+  request: VerifyRequest,
+  verifier: Verifier,
+  nowMs: number,
+): Decision | Promise<Decision> {
+  const { route, scopes, conditions } = caller
+  if (conditions !== null) {
     const { method, path, ip } = request
-    const unmet = checkConditions(credential.conditions, { method, path, ip, nowMs })
+    const unmet = checkConditions(conditions, { method, path, ip, nowMs })
     if (unmet !== null) {
       const detail = `${unmet.condition}: ${unmet.detail}`
       return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }
@@ -103,7 +120,7 @@ function decideAbout(
     const detail = `needed: ${wanted}; has ${listed(scopes)}`
     return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: wanted }
   }
-  return countLimits(caller, scopes, request, verifier, nowMs)
+  return countLimits(caller, request, verifier, nowMs)
 }
 
 function listed(scopes: readonly string[]): string {
@@ -111,26 +128,21 @@ function listed(scopes: readonly string[]): string {
 }
 
 function countLimits(
-  caller: Caller,
-  scopes: readonly string[],
+  caller: LivingCaller,
   request: VerifyRequest,
   { limiter }: Verifier,
   nowMs: number,
 ): Decision | Promise<Decision> {
-  const { route, limits: applied } = caller
+  const { route, scopes, limits: applied } = caller
   const required = route?.scopes ?? request.scopes
   if (applied.length === 0) return allow(caller, scopes, required, [])
   const taking = limiter.take(applied, request.cost ?? route?.cost ?? 1, nowMs)
-  if (!(taking instanceof Promise)) return decideByLimits(caller, scopes, required, taking)
-  return taking.then((taken) => decideByLimits(caller, scopes, required, taken))
+  if (!(taking instanceof Promise)) return decideByLimits(caller, required, taking)
+  return taking.then((taken) => decideByLimits(caller, required, taken))
 }
 
-function decideByLimits(
-  caller: Caller,
-  scopes: readonly string[],
-  required: string | null,
-  taken: LimitResult,
-): Decision {
+function decideByLimits(caller: LivingCaller, required: string | null, taken: LimitResult): Decision {
+  const { scopes } = caller
   if (taken.allowed) return allow(caller, scopes, required, taken.states)
   const { failed } = taken
   const code = failed.type === 'rate' ? 'RATE_LIMITED' : 'QUOTA_EXCEEDED'
