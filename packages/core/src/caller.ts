@@ -60,7 +60,7 @@ export function prepareCaller(
   const api = lookup.slotOf('api', caller.api)
   const credential = lookup.slotOf('credential', caller.credential)
   const principal = lookup.slotOf('principal', caller.principal)
-  const roleSlots = roles.map((role) => lookup.slotOf('role', role)).filter((slot) => slot !== null)
+  const roleSlots = roles.length === 0 ? NO_ROLES : slotsOf(roles, lookup)
   if (api === null || credential === null || principal === null || roleSlots.length < roles.length)
     return null
   const { fromMs, untilMs } = life
@@ -70,6 +70,12 @@ export function prepareCaller(
     ...{ kind, version, api, credential, principal, roles: roleSlots, scopes, conditions, limits },
     ...{ fromMs, untilMs, turn },
   }
+}
+
+const NO_ROLES: readonly Slot<RoleRecord>[] = []
+
+function slotsOf(roles: readonly RoleRecord[], lookup: CachedLookup): readonly Slot<RoleRecord>[] {
+  return roles.map((role) => lookup.slotOf('role', role)).filter((slot) => slot !== null)
 }
 
 /** The caller as it was prepared, for one more request; null: it has to be found anew, or does not live now. */

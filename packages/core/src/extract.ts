@@ -27,7 +27,7 @@ export const MAX_CREDENTIAL_LENGTH = 8192
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/
 /** A bare key: visible ASCII without comma, which would be two header lines joined. */
 const BARE_KEY = /^[!-+\--~]+$/
-const SCHEMES = { bearer: 'bearer', basic: 'basic', dpop: 'dpop' } as const
+const SCHEMES = ['bearer', 'basic', 'dpop'] as const
 
 /**
  * Finds the one credential of a request. Two different ones are AMBIGUOUS; a repeated or unreadable one is
@@ -94,11 +94,18 @@ function add(
 /** `Scheme SP credentials` (RFC 9110 section 11.4); the scheme's case does not count. */
 export function readAuthorization(value: string): Presented | null {
   if (value.length > MAX_CREDENTIAL_LENGTH) return null
+  const scheme = schemeOf(value)
+  if (scheme === null) return null
+  const token = value.slice(scheme.length + 1)
+  return TOKEN68.test(token) ? { scheme, value: token } : null
+}
+
+function schemeOf(value: string): (typeof SCHEMES)[number] | null {
+  // As nearly everybody writes it.
+  if (value.startsWith('Bearer ')) return 'bearer'
   const space = value.indexOf(' ')
-  const scheme = SCHEMES[value.slice(0, space).toLowerCase() as keyof typeof SCHEMES]
-  const token = value.slice(space + 1)
-  if (space < 1 || scheme === undefined || !TOKEN68.test(token)) return null
-  return { scheme, value: token }
+  const written = value.slice(0, Math.max(0, space)).toLowerCase()
+  return SCHEMES.find((scheme) => scheme === written) ?? null
 }
 
 export function readBareKey(value: string): Presented | null {

@@ -34,8 +34,8 @@ export function recall(
   // What was proven bare proves nothing as a password or beside a proof of possession.
   if (presented.scheme !== 'bearer' && presented.scheme !== 'key') return null
   if (!lookup.mayAnswer(reading)) return null
-  const prepared = proofs.get(proofKey)?.caller
-  if (prepared === undefined || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
+  const prepared = proofs.callerOf(proofKey)
+  if (prepared === null || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
   return recallCaller(prepared, api, route, lookup, nowMs)
 }
 

@@ -10,13 +10,19 @@ export interface Proven {
   readonly version: number
   /** The sealed digest that it was compared with: another one in the record means: prove again. */
   readonly sealedDigest: string
-  /** Who that is at the API where it was presented last. */
-  readonly caller?: PreparedCaller
 }
 
-/** What an entry may take on average, in bytes; a prepared caller with many scopes takes more. */
+/** What is remembered of one presented string. */
+interface Entry {
+  readonly key: string
+  readonly proven: Proven
+  /** Who that is at the API where it was presented last. */
+  readonly caller: PreparedCaller | null
+}
+
+/** What an entry may take on average, in bytes; a prepared caller with many limits takes more. */
 const BYTES_PER_ENTRY = 1024
-/** What it takes besides scopes and limits. */
+/** What it takes besides limits and roles. */
 const OWN_BYTES = 512
 
 /**
@@ -25,7 +31,8 @@ const OWN_BYTES = 512
  */
 export class ProofCache {
   readonly #salt: string
-  readonly #entries: BoundedMap<string, Proven>
+  /** By the first bits of the key: a Map compares numbers without reading them from where strings lie. */
+  readonly #entries: BoundedMap<number, Entry>
 
   constructor(maxEntries: number, randomBytes: RandomBytes) {
     // ASCII, so that what is hashed need not be transcoded first.
@@ -33,34 +40,51 @@ export class ProofCache {
     this.#entries = new BoundedMap(maxEntries, maxEntries * BYTES_PER_ENTRY, bytesOf)
   }
 
-  /** The key under which a presented string is remembered. */
+  /** The key under which a presented string is remembered: 32 characters, one for each byte of the digest. */
   keyOf(presented: string): string {
-    return hash('sha256', this.#salt + presented, 'base64')
+    return hash('sha256', this.#salt + presented, 'latin1')
   }
 
   get(key: string): Proven | undefined {
-    return this.#entries.get(key)
+    return this.#entryOf(key)?.proven
+  }
+
+  /** Who it is at the API where it was presented last, as far as that was prepared. */
+  callerOf(key: string): PreparedCaller | null {
+    return this.#entryOf(key)?.caller ?? null
   }
 
   set(key: string, proven: Proven): void {
-    this.#entries.set(key, proven)
+    this.#entries.set(firstBits(key), { key, proven, caller: null })
   }
 
-  /** Remembers beside a proof, as long as that is remembered, whose it is. */
+  /** Remembers beside a proof, as long as that is remembered, who it is. */
   prepare(key: string, caller: PreparedCaller): void {
-    const proven = this.#entries.get(key)
-    if (proven !== undefined) this.#entries.set(key, { ...proven, caller })
+    const entry = this.#entryOf(key)
+    if (entry !== undefined) this.#entries.set(firstBits(key), { ...entry, caller })
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    if (this.#entryOf(key) !== undefined) this.#entries.delete(firstBits(key))
   }
 
   clear(): void {
     this.#entries.clear()
   }
+
+  /** Of two strings whose keys begin alike the later one is remembered: only the whole key proves anything. */
+  #entryOf(key: string): Entry | undefined {
+    const entry = this.#entries.get(firstBits(key))
+    return entry?.key === key ? entry : undefined
+  }
 }
 
-function bytesOf({ caller }: Proven): number {
-  return caller === undefined ? OWN_BYTES : OWN_BYTES + sizeOf(caller.scopes) + sizeOf(caller.limits)
+/** 30 bits, which V8 holds in a word of its own. */
+function firstBits(key: string): number {
+  const low = key.charCodeAt(0) | (key.charCodeAt(1) << 8) | (key.charCodeAt(2) << 16)
+  return low | ((key.charCodeAt(3) & 0x3f) << 24)
+}
+
+function bytesOf({ caller }: Entry): number {
+  return caller === null ? OWN_BYTES : OWN_BYTES + sizeOf(caller.limits) + 64 * caller.roles.length
 }
