@@ -1,3 +1,4 @@
+import { BoundedMap } from './bounded-map.ts'
 import type { AppliedLimit, LimitOwner } from './limit.ts'
 import type { ApiRecord, CredentialRecord, Limit, PrincipalRecord } from './records.ts'
 
@@ -37,10 +38,20 @@ function limitsOf(owner: LimitOwner, record: Limited, exact: boolean): readonly 
     applied = record.limits.map((limit) => ({
       key: `${owner}:${record.id}:${limit.type}:${limit.name}`,
       owner,
-      limit,
+      limit: sharedLimit(limit),
       exact,
     }))
     known.set(record, applied)
   }
   return applied
+}
+
+/** Most limits are one of a few: kept once, they stay in the processor's caches. */
+const limits = new BoundedMap<string, Limit>(1000)
+
+function sharedLimit(limit: Limit): Limit {
+  const text = JSON.stringify(limit)
+  const known = limits.get(text)
+  if (known === undefined) limits.set(text, limit)
+  return known ?? limit
 }

@@ -10,16 +10,24 @@ export class BoundedMap<K, V> {
   readonly #generationEntries: number
   readonly #generationSize: number
   readonly #sizeOf: ((value: V) => number) | null
+  readonly #onTurn: ((forgotten: Iterable<V>) => void) | null
 
   /**
    * @param maxEntries at least 2
    * @param maxSize most that the values may come to together, as `sizeOf` measures them; no value of more than
    *   half of it is kept. What an entry is replaced by or deleted counts until its generation is dropped.
+   * @param onTurn told when the young generation becomes the old one, with the values forgotten then or by clear()
    */
-  constructor(maxEntries: number, maxSize = Number.POSITIVE_INFINITY, sizeOf?: (value: V) => number) {
+  constructor(
+    maxEntries: number,
+    maxSize = Number.POSITIVE_INFINITY,
+    sizeOf?: (value: V) => number,
+    onTurn?: (forgotten: Iterable<V>) => void,
+  ) {
     this.#generationEntries = Math.max(1, Math.floor(maxEntries / 2))
     this.#generationSize = maxSize / 2
     this.#sizeOf = sizeOf ?? null
+    this.#onTurn = onTurn ?? null
   }
 
   get size(): number {
@@ -46,6 +54,7 @@ export class BoundedMap<K, V> {
     }
     const isFull = this.#young.size >= this.#generationEntries && !this.#young.has(key)
     if (isFull || this.#youngSize + size > this.#generationSize) {
+      this.#onTurn?.(this.#old.values())
       this.#old = this.#young
       this.#old.delete(key)
       this.#young = new Map()
@@ -61,6 +70,8 @@ export class BoundedMap<K, V> {
   }
 
   clear(): void {
+    this.#onTurn?.(this.#young.values())
+    this.#onTurn?.(this.#old.values())
     this.#young.clear()
     this.#old.clear()
     this.#youngSize = 0

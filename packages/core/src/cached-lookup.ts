@@ -1,5 +1,4 @@
-import { BoundedMap } from './bounded-map.ts'
-import { sizeOf } from './record-size.ts'
+import { RecordTable, type Slot } from './record-table.ts'
 import { type ApiRecord, type Records, TABLE_NAMES, type TableName } from './records.ts'
 
 /** Where records come from. Must throw when the store cannot be asked: "absent" is an answer, silence is not. */
@@ -65,8 +64,9 @@ const SHARES: Readonly<Record<TableName, number>> = {
 export class CachedLookup {
   readonly #reader: RecordReader
   readonly #lease: Lease
-  /** One map per table, so that an id, whose hash is known, need not become part of a new string at each call. */
-  readonly #entries: Readonly<Record<TableName, BoundedMap<string, Entry>>>
+  /** One for each, so that an id, whose hash is known, need not become part of a new string at each call. */
+  readonly #tables: { readonly [T in TableName]: RecordTable<Records[T]> }
+  #turn = 0
   readonly #flights = new Map<string, Flight>()
   /** Ids of credentials that were there when last read, each in the place its own id falls to. */
   readonly #seenCredentialIds: string[] = []
@@ -74,33 +74,60 @@ export class CachedLookup {
   constructor(reader: RecordReader, lease: Lease, { maxEntries, maxBytes }: CacheBounds) {
     this.#reader = reader
     this.#lease = lease
-    const bounded = (table: TableName) =>
-      new BoundedMap<string, Entry>(maxEntries, maxBytes * SHARES[table], sizeOf)
-    this.#entries = {
-      workspace: bounded('workspace'),
-      api: bounded('api'),
-      role: bounded('role'),
-      principal: bounded('principal'),
-      credential: bounded('credential'),
+    const table = <T extends TableName>(name: T) =>
+      new RecordTable<Records[T]>(maxEntries, maxBytes * SHARES[name], () => {
+        this.#turn += 1
+      })
+    this.#tables = {
+      workspace: table('workspace'),
+      api: table('api'),
+      role: table('role'),
+      principal: table('principal'),
+      credential: table('credential'),
     }
   }
 
   /** What is cached, at once; undefined says nothing about the store. */
   peek<T extends TableName>(table: T, id: string): Records[T] | undefined {
     if (!this.#lease.holds()) return undefined
-    return this.#entries[table].get(id) as Records[T] | undefined
+    return this.#tables[table].get(id)
   }
 
   /** The same where the lease ended no longer than `graceMs` ago: for when the store is gone. */
   peekOverdue<T extends TableName>(table: T, id: string, graceMs: number): Records[T] | undefined {
     if (this.#lease.overdueMs() > graceMs) return undefined
-    return this.#entries[table].get(id) as Records[T] | undefined
+    return this.#tables[table].get(id)
   }
 
   /** An API that has chosen to go on for a while without the store, as long as that while lasts. */
   apiInGrace(id: string): ApiRecord | undefined {
-    const api = this.#entries.api.get(id) as ApiRecord | undefined
+    const api = this.#tables.api.get(id)
     return api && this.peekOverdue('api', id, api.outageGraceSeconds * 1000)
+  }
+
+  /** Whether anything cached may answer such a reading now. */
+  mayAnswer(reading: Reading): boolean {
+    switch (reading.from) {
+      case 'cache':
+        return this.#lease.holds()
+      case 'store':
+        return false
+      case 'memory':
+        return this.#lease.overdueMs() <= reading.graceMs
+    }
+  }
+
+  /** Where this very record is cached, for as long as it is; null: it is not. */
+  slotOf<T extends TableName>(table: T, record: Records[T]): Slot<Records[T]> | null {
+    return this.#tables[table].slotOf(record)
+  }
+
+  /**
+   * Grows whenever records that nobody used for long were forgotten. Whoever uses a slot without asking the lookup asks
+   * it again after each turn: else what is used most would be forgotten first.
+   */
+  get turn(): number {
+    return this.#turn
   }
 
   /** Milliseconds since the lease ended: how old what `peekOverdue` gives may be, beyond the bound. */
@@ -156,15 +183,20 @@ export class CachedLookup {
     return underWay.next
   }
 
-  async #load(table: TableName, id: string, key: string, flight: Flight): Promise<Entry | undefined> {
+  async #load<T extends TableName>(
+    table: T,
+    id: string,
+    key: string,
+    flight: Flight,
+  ): Promise<Records[T] | undefined> {
     // The store is asked at the end of this turn: until then whoever comes along may come aboard.
     await null
     flight.begun = true
     try {
       const record = await this.#reader.read(table, id)
       if (this.#flights.get(key) === flight) {
-        if (record === undefined) this.#entries[table].delete(id)
-        else this.#entries[table].set(id, record)
+        if (record === undefined) this.#tables[table].drop(id)
+        else this.#tables[table].keep(id, record)
       }
       if (table === 'credential' && record !== undefined) this.#remember(id)
       return record
@@ -177,13 +209,13 @@ export class CachedLookup {
 
   /** A change was seen: what is cached is dropped, and a read under way no longer counts for later callers. */
   invalidate(table: TableName, id: string): void {
-    this.#entries[table].delete(id)
+    this.#tables[table].drop(id)
     this.#flights.delete(`${table}/${id}`)
   }
 
   /** Changes may have been missed: everything is dropped. */
   clear(): void {
-    for (const table of TABLE_NAMES) this.#entries[table].clear()
+    for (const table of TABLE_NAMES) this.#tables[table].clear()
     this.#flights.clear()
   }
 
@@ -206,7 +238,7 @@ export class CachedLookup {
   }
 
   get size(): number {
-    return TABLE_NAMES.reduce((sum, table) => sum + this.#entries[table].size, 0)
+    return TABLE_NAMES.reduce((sum, table) => sum + this.#tables[table].size, 0)
   }
 }
 

@@ -1,12 +1,6 @@
 import { type Counter, currentCounter, takeFromCounter } from './limit-arithmetic.ts'
 import type { Limit } from './records.ts'
 
-interface Entry {
-  counter: Counter
-  /** null: restored, and not asked for since. */
-  limit: Limit | null
-}
-
 /** A key and its counter, as they are written where they survive a restart. */
 export type CounterEntry = readonly [key: string, counter: Counter]
 
@@ -14,11 +8,21 @@ export type CounterEntry = readonly [key: string, counter: Counter]
 const EVICTION_SAMPLE = 16
 /** The longest period there is: a counter older than this is full again, whatever its limit. */
 const LONGEST_WINDOW_MS = 31 * 86_400_000
+const FIRST_ROWS = 64
 
-/** The counters of one node: never more than `maxCounters`, with a mark on each quota that was not written yet. */
+/**
+ * The counters of one node: never more than `maxCounters`, with a mark on each quota that was not written yet.
+ * Their numbers stand in rows of one array, since every request needs some, and objects of which there are many lie
+ * scattered in memory.
+ */
 export class CounterTable {
   readonly #maxCounters: number
-  readonly #entries = new Map<string, Entry>()
+  readonly #rows = new Map<string, number>()
+  /** `a` and `b` of each row, one row after the other. */
+  #numbers = new Float64Array(2 * FIRST_ROWS)
+  /** By row; null: restored, and not asked for since. */
+  readonly #limits: (Limit | null)[] = []
+  readonly #freeRows: number[] = []
   #dirtyQuotas = new Map<string, Counter>()
   #evictedInUse = 0
 
@@ -28,7 +32,7 @@ export class CounterTable {
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#rows.size
   }
 
   /** How many counters were forgotten that were still in use. */
@@ -37,8 +41,9 @@ export class CounterTable {
   }
 
   get(key: string): Counter | undefined {
+    const row = this.#rows.get(key)
     // A quota that was evicted before it could be written is still known by its mark.
-    return this.#entries.get(key)?.counter ?? this.#dirtyQuotas.get(key)
+    return row === undefined ? this.#dirtyQuotas.get(key) : this.#counterAt(row)
   }
 
   set(key: string, limit: Limit, counter: Counter, nowMs: number): void {
@@ -74,19 +79,36 @@ export class CounterTable {
       const known = this.get(key)
       const isFurther =
         known !== undefined && (known.b > counter.b || (known.b === counter.b && known.a > counter.a))
-      if (!isFurther) this.#set(key, this.#entries.get(key)?.limit ?? null, counter, counter.b)
+      if (!isFurther) this.#set(key, this.#limitOf(key), counter, counter.b)
     }
   }
 
   #set(key: string, limit: Limit | null, counter: Counter, nowMs: number): void {
-    const entry = this.#entries.get(key)
-    if (entry !== undefined) {
-      entry.counter = counter
-      entry.limit = limit
-      return
+    const row = this.#rows.get(key) ?? this.#addRow(key, nowMs)
+    this.#numbers[2 * row] = counter.a
+    this.#numbers[2 * row + 1] = counter.b
+    this.#limits[row] = limit
+  }
+
+  #addRow(key: string, nowMs: number): number {
+    if (this.#rows.size >= this.#maxCounters) this.#evict(nowMs)
+    const row = this.#freeRows.pop() ?? this.#rows.size
+    this.#rows.set(key, row)
+    if (2 * row >= this.#numbers.length) {
+      const grown = new Float64Array(2 * this.#numbers.length)
+      grown.set(this.#numbers)
+      this.#numbers = grown
     }
-    if (this.#entries.size >= this.#maxCounters) this.#evict(nowMs)
-    this.#entries.set(key, { counter, limit })
+    return row
+  }
+
+  #counterAt(row: number): Counter {
+    return { a: this.#numbers[2 * row]!, b: this.#numbers[2 * row + 1]! }
+  }
+
+  #limitOf(key: string): Limit | null {
+    const row = this.#rows.get(key)
+    return row === undefined ? null : this.#limits[row]!
   }
 
   #mark(key: string, counter: Counter): void {
@@ -103,24 +125,25 @@ export class CounterTable {
   #evict(nowMs: number): void {
     let least: string | null = null
     let leastUse = Number.POSITIVE_INFINITY
-    for (const [key, entry] of [...this.#entries.entries().take(EVICTION_SAMPLE)]) {
-      const use = useOf(entry, nowMs)
+    for (const [key, row] of [...this.#rows.entries().take(EVICTION_SAMPLE)]) {
+      const use = useOf(this.#counterAt(row), this.#limits[row]!, nowMs)
       if (use < leastUse) {
         least = key
         leastUse = use
       }
       if (use === 0) break
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
+      this.#rows.delete(key)
+      this.#rows.set(key, row)
     }
     if (least === null) return
-    this.#entries.delete(least)
+    this.#freeRows.push(this.#rows.get(least)!)
+    this.#rows.delete(least)
     if (leastUse > 0) this.#evictedInUse += 1
   }
 }
 
 /** How much of a limit is in use, 0 (full again) … 1. */
-function useOf({ counter, limit }: Entry, nowMs: number): number {
+function useOf(counter: Counter, limit: Limit | null, nowMs: number): number {
   if (limit === null) return nowMs - counter.b > LONGEST_WINDOW_MS ? 0 : 1
   const { remaining, resetMs } = takeFromCounter(limit, counter, 0, nowMs)
   // `remaining` is in whole units, so it alone does not tell "full" from "all but a part of one unit".

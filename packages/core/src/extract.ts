@@ -1,4 +1,4 @@
-import { headerValues, type RawHeaders } from './headers.ts'
+import { findHeader, type RawHeaders } from './headers.ts'
 import type { DenialCode } from './verdict.ts'
 
 /** What was presented, before anybody knows what kind of credential it is. */
@@ -27,7 +27,7 @@ export const MAX_CREDENTIAL_LENGTH = 8192
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/
 /** A bare key: visible ASCII without comma, which would be two header lines joined. */
 const BARE_KEY = /^[!-+\--~]+$/
-const SCHEMES = { bearer: 'bearer', basic: 'basic', dpop: 'dpop' } as const
+const SCHEMES = ['bearer', 'basic', 'dpop'] as const
 
 /**
  * Finds the one credential of a request. Two different ones are AMBIGUOUS; a repeated or unreadable one is
@@ -36,52 +36,76 @@ const SCHEMES = { bearer: 'bearer', basic: 'basic', dpop: 'dpop' } as const
  */
 export function extract(headers: RawHeaders, query: string, rules: ExtractRules): Extraction {
   let found: Presented | null = null
-  for (const source of sourcesOf(headers, query, rules)) {
-    if (source.values.length === 0) continue
-    if (source.values.length > 1) return refused('MALFORMED', `${source.where} stands more than once`)
-    const presented = source.read(source.values[0]!)
-    if (presented === null) return refused('MALFORMED', `${source.where} does not hold a credential`)
-    if (found !== null && found.value !== presented.value) {
-      return refused('AMBIGUOUS', `${source.where} holds another credential than an earlier place`)
-    }
-    found ??= presented
+  for (const place of placesOf(rules)) {
+    const at = findHeader(headers, place.name, 0)
+    if (at === -1) continue
+    const isRepeated = findHeader(headers, place.name, at + 1) !== -1
+    const extraction = add(found, place, headers[at]!, isRepeated)
+    if (extraction.type === 'refused') return extraction
+    found = extraction.presented
+  }
+  if (rules.queryParameter !== null && query.length > 1) {
+    const [value, ...others] = new URLSearchParams(query).getAll(rules.queryParameter)
+    const where = `query parameter ${rules.queryParameter}`
+    if (value !== undefined) return add(found, { where, read: readBareKey }, value, others.length > 0)
   }
   return found === null
     ? refused('MISSING', missingDetail(query, rules))
     : { type: 'presented', presented: found }
 }
 
-interface Source {
+/** Where a credential may stand, and how it is read there. */
+interface Place {
   readonly where: string
-  readonly values: readonly string[]
   readonly read: (value: string) => Presented | null
 }
 
-function sourcesOf(headers: RawHeaders, query: string, rules: ExtractRules): Source[] {
-  const sources: Source[] = [
-    { where: 'Authorization', values: headerValues(headers, 'authorization'), read: readAuthorization },
-    { where: 'X-API-Key', values: headerValues(headers, 'x-api-key'), read: readBareKey },
-  ]
-  if (rules.credentialHeader !== null && rules.credentialHeader !== 'x-api-key') {
-    const name = rules.credentialHeader
-    const read = name === 'authorization' ? readAuthorization : readBareKey
-    if (name !== 'authorization') sources.push({ where: name, values: headerValues(headers, name), read })
+interface HeaderPlace extends Place {
+  /** In lower case. */
+  readonly name: string
+}
+
+const EVERYWHERE: readonly HeaderPlace[] = [
+  { where: 'Authorization', name: 'authorization', read: readAuthorization },
+  { where: 'X-API-Key', name: 'x-api-key', read: readBareKey },
+]
+
+function placesOf({ credentialHeader: name }: ExtractRules): readonly HeaderPlace[] {
+  if (name === null || EVERYWHERE.some((place) => place.name === name)) return EVERYWHERE
+  return [...EVERYWHERE, { where: name, name, read: readBareKey }]
+}
+
+/** What one more place holds beside what was found before. */
+function add(
+  found: Presented | null,
+  { where, read }: Place,
+  value: string,
+  isRepeated: boolean,
+): Extraction {
+  if (isRepeated) return refused('MALFORMED', `${where} stands more than once`)
+  const presented = read(value)
+  if (presented === null) return refused('MALFORMED', `${where} does not hold a credential`)
+  if (found !== null && found.value !== presented.value) {
+    return refused('AMBIGUOUS', `${where} holds another credential than an earlier place`)
   }
-  if (rules.queryParameter !== null && query.length > 1) {
-    const values = new URLSearchParams(query).getAll(rules.queryParameter)
-    sources.push({ where: `query parameter ${rules.queryParameter}`, values, read: readBareKey })
-  }
-  return sources
+  return { type: 'presented', presented: found ?? presented }
 }
 
 /** `Scheme SP credentials` (RFC 9110 section 11.4); the scheme's case does not count. */
 export function readAuthorization(value: string): Presented | null {
   if (value.length > MAX_CREDENTIAL_LENGTH) return null
+  const scheme = schemeOf(value)
+  if (scheme === null) return null
+  const token = value.slice(scheme.length + 1)
+  return TOKEN68.test(token) ? { scheme, value: token } : null
+}
+
+function schemeOf(value: string): (typeof SCHEMES)[number] | null {
+  // As nearly everybody writes it.
+  if (value.startsWith('Bearer ')) return 'bearer'
   const space = value.indexOf(' ')
-  const scheme = SCHEMES[value.slice(0, space).toLowerCase() as keyof typeof SCHEMES]
-  const token = value.slice(space + 1)
-  if (space < 1 || scheme === undefined || !TOKEN68.test(token)) return null
-  return { scheme, value: token }
+  const written = value.slice(0, Math.max(0, space)).toLowerCase()
+  return SCHEMES.find((scheme) => scheme === written) ?? null
 }
 
 export function readBareKey(value: string): Presented | null {

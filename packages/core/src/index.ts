@@ -143,5 +143,5 @@ export {
   VERDICTS,
   type VerdictCode,
 } from './verdict.ts'
-export { verify } from './verify.ts'
+export { verify, verifyNow } from './verify.ts'
 export type { Verifier, VerifyRequest } from './verify-request.ts'

@@ -1,5 +1,5 @@
 import type { CheckName, Identity } from './decision.ts'
-import type { CredentialRecord } from './records.ts'
+import type { CredentialRecord, SecretVersion } from './records.ts'
 import type { DenialCode } from './verdict.ts'
 
 /** Why a credential is not alive. */
@@ -8,6 +8,30 @@ export type LifeProblem = {
   readonly code: DenialCode
   readonly detail: string
 } | null
+
+/** Why the credential cannot be used at this moment; null: it can. */
+export function lifeProblem(identity: Identity, nowMs: number): LifeProblem {
+  return stateProblem(identity) ?? timeProblem(identity, nowMs)
+}
+
+/** From when until when, exclusive, an identity can be used, as far as its records say; null: always. */
+export interface Life {
+  readonly fromMs: number | null
+  readonly untilMs: number | null
+}
+
+/** The life of an identity, or null: its state lets it have none. */
+export function lifeOf(identity: Identity): Life | null {
+  if (stateProblem(identity) !== null) return null
+  const { credential, version } = identity
+  const ends = [credential.expiresAtMs, versionOf(credential, version)?.endsAtMs ?? null]
+  const known = ends.filter((endMs) => endMs !== null)
+  return { fromMs: credential.notBeforeMs, untilMs: known.length === 0 ? null : Math.min(...known) }
+}
+
+export function isAlive({ fromMs, untilMs }: Life, nowMs: number): boolean {
+  return (fromMs === null || nowMs >= fromMs) && (untilMs === null || nowMs < untilMs)
+}
 
 /** What was decided about the credential, its secret version or its principal. */
 export function stateProblem({ credential, version, principal }: Identity): LifeProblem {
@@ -22,7 +46,7 @@ export function stateProblem({ credential, version, principal }: Identity): Life
     case 'active':
       break
   }
-  const secret = credential.versions.find((candidate) => candidate.version === version)
+  const secret = versionOf(credential, version)
   if (secret === undefined || secret.revokedAtMs !== null) {
     return { check, code: 'REVOKED', detail: `version ${version} of its secret was revoked` }
   }
@@ -48,10 +72,14 @@ export function timeProblem({ credential, version }: Identity, nowMs: number): L
   if (credential.expiresAtMs !== null && nowMs >= credential.expiresAtMs) {
     return { check, code: 'EXPIRED', detail: `ended at ${new Date(credential.expiresAtMs).toISOString()}` }
   }
-  const endsAtMs = credential.versions.find((candidate) => candidate.version === version)?.endsAtMs ?? null
+  const endsAtMs = versionOf(credential, version)?.endsAtMs ?? null
   if (endsAtMs !== null && nowMs >= endsAtMs) {
     const detail = `version ${version} of its secret ended at ${new Date(endsAtMs).toISOString()}`
     return { check, code: 'EXPIRED', detail }
   }
   return null
+}
+
+function versionOf({ versions }: CredentialRecord, version: number): SecretVersion | undefined {
+  return versions.find((candidate) => candidate.version === version)
 }

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import type { RandomBytes } from './base62.ts'
 import { BoundedMap } from './bounded-map.ts'
+import type { PreparedCaller } from './caller.ts'
+import { sizeOf } from './record-size.ts'
 
 /** "This string proves version V of credential C." Never a verdict: state, time and all else run every time. */
 export interface Proven {
@@ -10,38 +12,79 @@ export interface Proven {
   readonly sealedDigest: string
 }
 
+/** What is remembered of one presented string. */
+interface Entry {
+  readonly key: string
+  readonly proven: Proven
+  /** Who that is at the API where it was presented last. */
+  readonly caller: PreparedCaller | null
+}
+
+/** What an entry may take on average, in bytes; a prepared caller with many limits takes more. */
+const BYTES_PER_ENTRY = 1024
+/** What it takes besides limits and roles. */
+const OWN_BYTES = 512
+
 /**
  * Remembers proofs under a digest salted per process, so that memory holds no presented secret and the cache
  * key is of no use elsewhere. (An HMAC would halve the warm path for nothing: the digest never leaves memory.)
  */
 export class ProofCache {
   readonly #salt: string
-  readonly #entries: BoundedMap<string, Proven>
+  /** By the first bits of the key: a Map compares numbers without reading them from where strings lie. */
+  readonly #entries: BoundedMap<number, Entry>
 
   constructor(maxEntries: number, randomBytes: RandomBytes) {
     // ASCII, so that what is hashed need not be transcoded first.
     this.#salt = Buffer.from(randomBytes(16)).toString('base64')
-    this.#entries = new BoundedMap(maxEntries)
+    this.#entries = new BoundedMap(maxEntries, maxEntries * BYTES_PER_ENTRY, bytesOf)
   }
 
-  /** The key under which a presented string is remembered. */
+  /** The key under which a presented string is remembered: 32 characters, one for each byte of the digest. */
   keyOf(presented: string): string {
-    return hash('sha256', this.#salt + presented, 'base64')
+    return hash('sha256', this.#salt + presented, 'latin1')
   }
 
   get(key: string): Proven | undefined {
-    return this.#entries.get(key)
+    return this.#entryOf(key)?.proven
+  }
+
+  /** Who it is at the API where it was presented last, as far as that was prepared. */
+  callerOf(key: string): PreparedCaller | null {
+    return this.#entryOf(key)?.caller ?? null
   }
 
   set(key: string, proven: Proven): void {
-    this.#entries.set(key, proven)
+    this.#entries.set(firstBits(key), { key, proven, caller: null })
+  }
+
+  /** Remembers beside a proof, as long as that is remembered, who it is. */
+  prepare(key: string, caller: PreparedCaller): void {
+    const entry = this.#entryOf(key)
+    if (entry !== undefined) this.#entries.set(firstBits(key), { ...entry, caller })
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    if (this.#entryOf(key) !== undefined) this.#entries.delete(firstBits(key))
   }
 
   clear(): void {
     this.#entries.clear()
   }
+
+  /** Of two strings whose keys begin alike the later one is remembered: only the whole key proves anything. */
+  #entryOf(key: string): Entry | undefined {
+    const entry = this.#entries.get(firstBits(key))
+    return entry?.key === key ? entry : undefined
+  }
+}
+
+/** 30 bits, which V8 holds in a word of its own. */
+function firstBits(key: string): number {
+  const low = key.charCodeAt(0) | (key.charCodeAt(1) << 8) | (key.charCodeAt(2) << 16)
+  return low | ((key.charCodeAt(3) & 0x3f) << 24)
+}
+
+function bytesOf({ caller }: Entry): number {
+  return caller === null ? OWN_BYTES : OWN_BYTES + sizeOf(caller.limits) + 64 * caller.roles.length
 }

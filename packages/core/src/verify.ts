@@ -11,12 +11,30 @@ import type { Verifier, VerifyRequest } from './verify-request.ts'
  * source; who has used it up is refused by what is cached, which is at most as old as the lease.
  * A store that cannot be read, and limits that cannot be counted, give UNAVAILABLE, unless the API has chosen to go on
  * for a while with what is known. Everything else that is thrown is a fault of ours.
- *
- * Where everything is cached no step waits: a promise is made only where the store or a ledger is asked.
  */
 export async function verify(request: VerifyRequest, verifier: Verifier): Promise<Decision> {
+  return verifyNow(request, verifier)
+}
+
+/** The same, but at once where neither store nor ledger is asked, as for nearly every request: nothing waits then. */
+export function verifyNow(request: VerifyRequest, verifier: Verifier): Decision | Promise<Decision> {
   try {
-    const decision = await runChecks(request, request.fresh ? FROM_STORE : FROM_CACHE, verifier)
+    const deciding = runChecks(request, request.fresh ? FROM_STORE : FROM_CACHE, verifier)
+    const isFinal = !(deciding instanceof Promise) && !restsOnRecords(deciding)
+    return isFinal ? deciding : settle(deciding, request, verifier)
+  } catch (error) {
+    return settle(Promise.reject(error), request, verifier)
+  }
+}
+
+/** Reads the store again before it refuses, and says what cannot be known. */
+async function settle(
+  deciding: Decision | Promise<Decision>,
+  request: VerifyRequest,
+  verifier: Verifier,
+): Promise<Decision> {
+  try {
+    const decision = await deciding
     if (request.fresh || !restsOnRecords(decision)) return decision
     const source = request.ip ?? decision.credential?.id ?? ''
     if (!verifier.rereads.take(source, verifier.clock())) return decision

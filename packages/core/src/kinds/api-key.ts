@@ -2,7 +2,6 @@ import { timingSafeEqual } from 'node:crypto'
 import { LookupUnavailable } from '../cached-lookup.ts'
 import type { Presented } from '../extract.ts'
 import { digestSecret, hasKeyForm, type ParsedKey, parseKey } from '../key.ts'
-import type { Proven } from '../proof-cache.ts'
 import type { CredentialRecord } from '../records.ts'
 import { MAX_VERSIONS } from '../rotate.ts'
 import { openDigest, type SealingKeys } from '../seal.ts'
@@ -16,36 +15,7 @@ export const apiKeyKind: Kind = {
   prove: proveApiKey,
 }
 
-function proveApiKey({ value }: Presented, context: ProofContext): ProofResult | Promise<ProofResult> {
-  const { lookup, reading } = context
-  const cacheKey = context.proofs.keyOf(value)
-  const proven = reading.from === 'store' ? undefined : context.proofs.get(cacheKey)
-  if (proven === undefined) return proveAnew(value, cacheKey, context)
-  const credential = lookup.find('credential', proven.credentialId, reading)
-  if (credential instanceof Promise) return proveAgain(value, cacheKey, proven, credential, context)
-  if (credential !== undefined && stillHolds(proven, credential))
-    return { type: 'proven', credential, version: proven.version }
-  context.proofs.delete(cacheKey)
-  return proveAnew(value, cacheKey, context)
-}
-
-/** Where only the proof is cached, the record is read; the secret need not be compared again. */
-async function proveAgain(
-  value: string,
-  cacheKey: string,
-  proven: Proven,
-  reading: Promise<CredentialRecord | undefined>,
-  context: ProofContext,
-): Promise<ProofResult> {
-  const credential = await reading
-  if (credential !== undefined && stillHolds(proven, credential)) {
-    return { type: 'proven', credential, version: proven.version }
-  }
-  context.proofs.delete(cacheKey)
-  return proveAnew(value, cacheKey, context)
-}
-
-async function proveAnew(value: string, cacheKey: string, context: ProofContext): Promise<ProofResult> {
+async function proveApiKey({ value }: Presented, context: ProofContext): Promise<ProofResult> {
   if (context.reading.from === 'memory')
     throw new LookupUnavailable('The store is gone, and no proof is known')
   const parsed = parseKey(value)
@@ -67,17 +37,7 @@ async function proveAnew(value: string, cacheKey: string, context: ProofContext)
       ? { type: 'refused', code: 'BAD_SECRET', detail: `wrong secret for credential ${parsed.id}` }
       : { type: 'refused', code: 'NOT_FOUND', detail: `no credential has the id ${parsed.id}` }
   }
-  const sealedDigest = record.versions.find((candidate) => candidate.version === version)!.sealedDigest
-  context.proofs.set(cacheKey, { credentialId: parsed.id, version, sealedDigest })
   return { type: 'proven', credential: record, version }
-}
-
-/** A proof from before counts while the record still holds the very digest that it was made against. */
-function stillHolds(proven: Proven, credential: CredentialRecord): boolean {
-  for (const { version, sealedDigest } of credential.versions) {
-    if (version === proven.version) return sealedDigest === proven.sealedDigest
-  }
-  return false
 }
 
 /** An id that nobody has: twelve characters, as every id, but never generated since ids are random. */

@@ -1,6 +1,5 @@
 import type { CachedLookup, Reading } from '../cached-lookup.ts'
 import type { Presented } from '../extract.ts'
-import type { ProofCache } from '../proof-cache.ts'
 import type { CredentialKind, CredentialRecord } from '../records.ts'
 import type { SealingKeys } from '../seal.ts'
 import type { DenialCode } from '../verdict.ts'
@@ -8,7 +7,6 @@ import type { DenialCode } from '../verdict.ts'
 /** What a kind may use to prove what was presented. */
 export interface ProofContext {
   readonly lookup: CachedLookup
-  readonly proofs: ProofCache
   readonly sealingKeys: SealingKeys
   readonly reading: Reading
   /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify-request.ts. */
@@ -28,8 +26,8 @@ export interface Kind {
   readonly kind: CredentialKind
   claims(presented: Presented): boolean
   /**
-   * Answers at once where the proof and the record are cached.
+   * Proves it by the record as the store has it; whoever asks remembers the proof.
    * Must: before the secret is proven, a refusal tells nobody whether the id exists, by answer or by time.
    */
-  prove(presented: Presented, context: ProofContext): ProofResult | Promise<ProofResult>
+  prove(presented: Presented, context: ProofContext): Promise<ProofResult>
 }

@@ -23,10 +23,17 @@ export interface UsageOptions {
   readonly newFlushId: () => string
 }
 
-type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] }
-type Entries = Map<string, Entry[]>
+/** Uses of one version with one verdict, while they are counted. */
+type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] } & {
+  /** The next one of the same credential, which has a handful at most. */
+  next: Entry | null
+}
+/** By credential, the first entry of each. */
+type Entries = Map<string, Entry>
 
 const MAX_USER_AGENT_LENGTH = 128
+/** What is longer is cut when it comes and not only when it is written, so that what waits is bounded. */
+const MAX_WAITING_USER_AGENT_LENGTH = 512
 /** Times that a flush is tried: at one a second, what waits for a store that is away for an hour is not lost. */
 const MAX_TRIES = 3600
 
@@ -39,7 +46,6 @@ const MAX_TRIES = 3600
 export class UsageRecorder {
   readonly #options: UsageOptions
   readonly #stopTimer: () => void
-  /** By credential: a handful of entries each, one per version and code. */
   #pending: Entries = new Map()
   #pendingCount = 0
   /** What the flush under way, or to be repeated, has taken: neither waiting nor known to be written. */
@@ -71,7 +77,7 @@ export class UsageRecorder {
     if (facts.atMs < entry.lastAtMs) return
     entry.lastAtMs = facts.atMs
     entry.lastIp = facts.ip
-    entry.lastUserAgent = userAgent(facts.headers)
+    entry.lastUserAgent = waitingUserAgent(facts.headers)
   }
 
   /**
@@ -79,11 +85,14 @@ export class UsageRecorder {
    * is then missing from the answer for a moment. One whose outcome is unknown may be in both until it is repeated.
    */
   peek(credentialId: string): UsageDelta[] {
-    const merged: Entries = new Map()
-    for (const entries of [this.#inFlight, this.#pending]) {
-      for (const entry of entries.get(credentialId) ?? []) mergeInto(merged, { ...entry })
+    const deltas = [this.#inFlight, this.#pending].flatMap((entries) => deltasOf(entries.get(credentialId)))
+    const merged: UsageDelta[] = []
+    for (const delta of deltas) {
+      const at = merged.findIndex(({ version, code }) => version === delta.version && code === delta.code)
+      if (at === -1) merged.push(delta)
+      else merged[at] = sum(merged[at]!, delta)
     }
-    return merged.get(credentialId) ?? []
+    return merged
   }
 
   /** Entries that wait, and uses that were not counted since the start. */
@@ -127,7 +136,7 @@ export class UsageRecorder {
   async #flushTaken(): Promise<boolean> {
     this.#tries += 1
     try {
-      await this.#options.store.flush([...this.#inFlight.values()].flat(), this.#flushId)
+      await this.#options.store.flush([...this.#inFlight.values()].flatMap(deltasOf), this.#flushId)
       this.#forgetTaken()
       return true
     } catch (error) {
@@ -154,9 +163,10 @@ export class UsageRecorder {
     code: VerdictCode,
     atMs: number,
   ): Entry | null {
-    let entries = this.#pending.get(credentialId)
-    if (entries !== undefined) {
-      for (const entry of entries) if (entry.version === version && entry.code === code) return entry
+    let last: Entry | null = null
+    for (let entry = this.#pending.get(credentialId) ?? null; entry !== null; entry = entry.next) {
+      if (entry.version === version && entry.code === code) return entry
+      last = entry
     }
     if (this.#pendingCount + this.#inFlightCount >= this.#options.maxEntries) return null
     const made: Entry = {
@@ -169,12 +179,10 @@ export class UsageRecorder {
       lastAtMs: atMs,
       lastIp: null,
       lastUserAgent: null,
+      next: null,
     }
-    if (entries === undefined) {
-      entries = []
-      this.#pending.set(credentialId, entries)
-    }
-    entries.push(made)
+    if (last === null) this.#pending.set(credentialId, made)
+    else last.next = made
     this.#pendingCount++
     return made
   }
@@ -182,32 +190,36 @@ export class UsageRecorder {
 
 function countOf(entries: Entries): number {
   let count = 0
-  for (const ofOne of entries.values()) for (const entry of ofOne) count += entry.count
+  for (const first of entries.values()) for (const delta of deltasOf(first)) count += delta.count
   return count
 }
 
-/** Adds an entry to those of its credential; true when it found none of its kind. */
-function mergeInto(all: Entries, entry: Entry): boolean {
-  const entries = all.get(entry.credentialId)
-  const same = entries?.find(({ version, code }) => version === entry.version && code === entry.code)
-  if (same === undefined) {
-    if (entries === undefined) all.set(entry.credentialId, [entry])
-    else entries.push(entry)
-    return true
+/** The entries of one credential, as they are written and shown. */
+function deltasOf(first: Entry | undefined): UsageDelta[] {
+  const deltas: UsageDelta[] = []
+  for (let entry = first ?? null; entry !== null; ) {
+    const { next, lastUserAgent, ...counted } = entry
+    deltas.push({ ...counted, lastUserAgent: lastUserAgent === null ? null : cleaned(lastUserAgent) })
+    entry = next
   }
-  same.count += entry.count
-  same.firstAtMs = Math.min(same.firstAtMs, entry.firstAtMs)
-  if (entry.lastAtMs >= same.lastAtMs) {
-    same.lastAtMs = entry.lastAtMs
-    same.lastIp = entry.lastIp
-    same.lastUserAgent = entry.lastUserAgent
-  }
-  return false
+  return deltas
 }
 
-/** The caller's own words about itself: cut, without controls, and without a key that was put there by mistake. */
-function userAgent(headers: RawHeaders): string | null {
+function sum(one: UsageDelta, other: UsageDelta): UsageDelta {
+  return {
+    ...(other.lastAtMs >= one.lastAtMs ? other : one),
+    count: one.count + other.count,
+    firstAtMs: Math.min(one.firstAtMs, other.firstAtMs),
+  }
+}
+
+/** The caller's own words about itself, cut and not yet cleaned: that is dear, and done once for all uses of a flush. */
+function waitingUserAgent(headers: RawHeaders): string | null {
   const value = singleHeader(headers, 'user-agent')
-  if (value === null) return null
-  return withoutControls(redactSecrets(value.slice(0, 1024))).slice(0, MAX_USER_AGENT_LENGTH)
+  return value !== null && value.length > MAX_WAITING_USER_AGENT_LENGTH ? cleaned(value) : value
+}
+
+/** Without controls, and without a key that was put there by mistake. */
+function cleaned(userAgent: string): string {
+  return withoutControls(redactSecrets(userAgent.slice(0, 1024))).slice(0, MAX_USER_AGENT_LENGTH)
 }

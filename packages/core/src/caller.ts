@@ -1,0 +1,106 @@
+import { BoundedMap } from './bounded-map.ts'
+import type { CachedLookup } from './cached-lookup.ts'
+import type { Identity } from './decision.ts'
+import { isAlive, type Life, lifeOf } from './life.ts'
+import type { AppliedLimit } from './limit.ts'
+import type { Slot } from './record-table.ts'
+import type {
+  ApiRecord,
+  Conditions,
+  CredentialKind,
+  CredentialRecord,
+  PrincipalRecord,
+  RoleRecord,
+  Route,
+} from './records.ts'
+
+/** Who is calling an API, and what follows about that from the records alone. */
+export interface Caller extends Identity {
+  readonly api: ApiRecord
+  /** What the credential may do at this API; null: it has no grant for it. */
+  readonly scopes: readonly string[] | null
+  readonly conditions: Conditions | null
+  readonly limits: readonly AppliedLimit[]
+}
+
+/** A caller that its records let live, and that has a grant for the API. */
+export interface LivingCaller extends Caller {
+  readonly scopes: readonly string[]
+}
+
+/**
+ * A caller as it is kept with its proof, so that its next request at the same API looks nothing up and reads no record.
+ * Not a verdict: it holds only while every record that it was made from is cached, which the slots tell, and whatever
+ * depends on the moment or the request is decided about it each time.
+ */
+export interface PreparedCaller extends Life {
+  readonly kind: CredentialKind
+  readonly version: number
+  readonly api: Slot<ApiRecord>
+  readonly credential: Slot<CredentialRecord>
+  readonly principal: Slot<PrincipalRecord>
+  readonly roles: readonly Slot<RoleRecord>[]
+  readonly scopes: readonly string[]
+  readonly conditions: Conditions | null
+  readonly limits: readonly AppliedLimit[]
+  /** Of the lookup, when it was made. */
+  readonly turn: number
+}
+
+/** Prepares a caller for its next request; null: its state refuses it, or not all that it was made from is cached. */
+export function prepareCaller(
+  caller: Caller,
+  kind: CredentialKind,
+  roles: readonly RoleRecord[],
+  lookup: CachedLookup,
+): PreparedCaller | null {
+  const { version, conditions, limits } = caller
+  const life = lifeOf(caller)
+  if (life === null || caller.scopes === null) return null
+  const api = lookup.slotOf('api', caller.api)
+  const credential = lookup.slotOf('credential', caller.credential)
+  const principal = lookup.slotOf('principal', caller.principal)
+  const roleSlots = roles.length === 0 ? NO_ROLES : slotsOf(roles, lookup)
+  if (api === null || credential === null || principal === null || roleSlots.length < roles.length)
+    return null
+  const { fromMs, untilMs } = life
+  const { turn } = lookup
+  const scopes = sharedScopes(caller.scopes)
+  return {
+    ...{ kind, version, api, credential, principal, roles: roleSlots, scopes, conditions, limits },
+    ...{ fromMs, untilMs, turn },
+  }
+}
+
+const NO_ROLES: readonly Slot<RoleRecord>[] = []
+
+function slotsOf(roles: readonly RoleRecord[], lookup: CachedLookup): readonly Slot<RoleRecord>[] {
+  return roles.map((role) => lookup.slotOf('role', role)).filter((slot) => slot !== null)
+}
+
+/** The caller as it was prepared, for one more request; null: it has to be found anew, or does not live now. */
+export function recallCaller(
+  prepared: PreparedCaller,
+  api: ApiRecord,
+  route: Route | null,
+  lookup: CachedLookup,
+  nowMs: number,
+): LivingCaller | null {
+  const credential = prepared.credential.record
+  const principal = prepared.principal.record
+  if (prepared.api.record !== api || credential === undefined || principal === undefined) return null
+  if (prepared.turn !== lookup.turn || !isAlive(prepared, nowMs)) return null
+  for (const role of prepared.roles) if (role.record === undefined) return null
+  const { version, scopes, conditions, limits } = prepared
+  return { api, route, credential, version, principal, scopes, conditions, limits }
+}
+
+/** Most credentials of an API have one of a few lists of scopes: kept once, they stay in the processor's caches. */
+const scopeLists = new BoundedMap<string, readonly string[]>(1000)
+
+function sharedScopes(scopes: readonly string[]): readonly string[] {
+  const text = scopes.join(' ')
+  const known = scopeLists.get(text)
+  if (known === undefined) scopeLists.set(text, scopes)
+  return known ?? scopes
+}

@@ -1,0 +1,128 @@
+import { appliedLimits } from './applied-limits.ts'
+import type { CachedLookup, Reading } from './cached-lookup.ts'
+import { type Caller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
+import { type Decision, type Identity, refuse } from './decision.ts'
+import { type ExtractRules, extract, type Presented } from './extract.ts'
+import { effectiveScopes, roleIdsFor } from './permission.ts'
+import { prove } from './prove.ts'
+import type { ApiRecord, CredentialKind, RoleRecord, Route } from './records.ts'
+import type { Verifier, VerifyRequest } from './verify-request.ts'
+
+/** What an identity was proven with. */
+interface Proof {
+  /** Under which the proof cache remembers it. */
+  readonly key: string
+  readonly kind: CredentialKind
+}
+
+/** What was presented to an API. */
+export interface Presentation {
+  readonly api: ApiRecord
+  readonly route: Route | null
+  readonly presented: Presented
+  /** Under which the proof cache remembers it. */
+  readonly proofKey: string
+  readonly reading: Reading
+}
+
+/** A caller that was prepared by an earlier request, with nothing looked up; null: findCaller has to. */
+export function recall(
+  { api, route, presented, proofKey, reading }: Presentation,
+  { lookup, proofs }: Verifier,
+  nowMs: number,
+): LivingCaller | null {
+  // What was proven bare proves nothing as a password or beside a proof of possession.
+  if (presented.scheme !== 'bearer' && presented.scheme !== 'key') return null
+  if (!lookup.mayAnswer(reading)) return null
+  const prepared = proofs.callerOf(proofKey)
+  if (prepared === null || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
+  return recallCaller(prepared, api, route, lookup, nowMs)
+}
+
+/** Who presented it, or the refusal of whoever cannot prove it. */
+export async function findCaller(
+  { api, route, presented, proofKey, reading }: Presentation,
+  verifier: Verifier,
+): Promise<Caller | Decision> {
+  const identity = await identifyBy(presented, proofKey, api, route, reading, verifier)
+  return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
+}
+
+/** Whose credential it is, wherever it may go, and the proof of that; or the refusal. */
+export async function identify(
+  request: VerifyRequest,
+  reading: Reading,
+  verifier: Verifier,
+): Promise<(Identity & { readonly proof: Proof }) | Decision> {
+  const presented = presentedIn(request, HEADERS_ONLY)
+  if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
+  return identifyBy(presented, verifier.proofs.keyOf(presented.value), null, null, reading, verifier)
+}
+
+/** What follows about an identity from grants, roles and limits; kept beside its proof for its next request. */
+export async function completeCaller(
+  identity: Identity & { readonly api: ApiRecord; readonly proof: Proof },
+  reading: Reading,
+  { lookup, proofs }: Verifier,
+): Promise<Caller> {
+  const { api, route, credential, version, principal, proof } = identity
+  const ids = roleIdsFor(credential, principal, api.id)
+  const roles = await readRoles(ids, credential.workspaceId, lookup, reading)
+  const scopes = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
+  const limits = appliedLimits(credential, principal, api)
+  const { conditions } = credential
+  const caller = { api, route, credential, version, principal, scopes, conditions, limits }
+  // That a role is absent is not remembered, so a caller that wants for one is not prepared.
+  const isWhole = ids.every((id) => roles.has(id))
+  const prepared = isWhole ? prepareCaller(caller, proof.kind, [...roles.values()], lookup) : null
+  if (prepared !== null) proofs.prepare(proof.key, prepared)
+  return caller
+}
+
+const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
+
+export function presentedIn({ credential, headers, query }: VerifyRequest, rules: ExtractRules) {
+  if (credential !== null) return credential
+  const extraction = extract(headers, query, rules)
+  return extraction.type === 'refused' ? extraction : extraction.presented
+}
+
+async function identifyBy(
+  presented: Presented,
+  proofKey: string,
+  api: ApiRecord | null,
+  route: Route | null,
+  reading: Reading,
+  verifier: Verifier,
+): Promise<(Identity & { readonly proof: Proof }) | Decision> {
+  const accepts = route?.accepts ?? api?.accepts ?? null
+  const result = await prove(presented, proofKey, accepts, reading, verifier)
+  if (result.type === 'refused') {
+    return refuse(api, result.check ?? 'secret', result.code, result.detail, route)
+  }
+  const { credential, version, kind } = result
+  if (api !== null && credential.workspaceId !== api.workspaceId) {
+    const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
+    return refuse(api, 'secret', 'NOT_FOUND', detail, route)
+  }
+  const principal = await verifier.lookup.find('principal', credential.principalId, reading)
+  if (principal === undefined || principal.workspaceId !== credential.workspaceId) {
+    return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
+  }
+  return { api, route, credential, version, principal, proof: { key: proofKey, kind } }
+}
+
+/** Those that exist, and in the credential's own workspace. */
+async function readRoles(
+  ids: readonly string[],
+  workspaceId: string,
+  lookup: CachedLookup,
+  reading: Reading,
+): Promise<ReadonlyMap<string, RoleRecord>> {
+  const roles = new Map<string, RoleRecord>()
+  for (const id of ids) {
+    const role = await lookup.find('role', id, reading)
+    if (role !== undefined && role.workspaceId === workspaceId) roles.set(id, role)
+  }
+  return roles
+}

@@ -1,0 +1,71 @@
+import type { Reading } from './cached-lookup.ts'
+import type { CheckName } from './decision.ts'
+import type { Presented } from './extract.ts'
+import type { Kind, ProofResult } from './kinds/kind.ts'
+import { KINDS } from './kinds/kinds.ts'
+import type { Proven } from './proof-cache.ts'
+import type { CredentialKind, CredentialRecord } from './records.ts'
+import type { Verifier } from './verify-request.ts'
+
+/** A kind's answer, or the refusal of an earlier check, which it names. */
+export type CallerProof =
+  | (Extract<ProofResult, { type: 'proven' }> & { readonly kind: CredentialKind })
+  | (Extract<ProofResult, { type: 'refused' }> & { readonly check?: CheckName })
+
+/**
+ * Proves what was presented: by the proof of an earlier request, where the record still bears it out, else by its kind,
+ * which refuses in a way that does not tell whether the id exists.
+ */
+export async function prove(
+  presented: Presented,
+  proofKey: string,
+  accepts: readonly CredentialKind[] | null,
+  reading: Reading,
+  { lookup, proofs, sealingKeys, pace }: Verifier,
+): Promise<CallerProof> {
+  const kind = kindOf(presented)
+  if (kind === undefined) return refusedForeign(presented)
+  if (accepts !== null && !accepts.includes(kind.kind)) {
+    const detail = `${kind.kind} is not among ${accepts.join(', ')}`
+    return { type: 'refused', check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
+  }
+  const proven = reading.from === 'store' ? undefined : proofs.get(proofKey)
+  if (proven !== undefined) {
+    const credential = await lookup.find('credential', proven.credentialId, reading)
+    if (credential !== undefined && stillHolds(proven, credential)) {
+      return { type: 'proven', kind: kind.kind, credential, version: proven.version }
+    }
+    proofs.delete(proofKey)
+  }
+  const result = await kind.prove(presented, { lookup, sealingKeys, reading, pace })
+  if (result.type === 'refused') return result
+  const { credential, version } = result
+  const { sealedDigest } = credential.versions.find((candidate) => candidate.version === version)!
+  proofs.set(proofKey, { credentialId: credential.id, version, sealedDigest })
+  return { ...result, kind: kind.kind }
+}
+
+function kindOf(presented: Presented): Kind | undefined {
+  return KINDS.find((kind) => kind.claims(presented))
+}
+
+/** A proof from before counts while the record still holds the very digest that it was made against. */
+function stillHolds({ version, sealedDigest }: Proven, credential: CredentialRecord): boolean {
+  return credential.versions.find((candidate) => candidate.version === version)?.sealedDigest === sealedDigest
+}
+
+function refusedForeign({ scheme }: Presented): CallerProof {
+  return scheme === 'basic'
+    ? {
+        type: 'refused',
+        check: 'kind',
+        code: 'KIND_NOT_ACCEPTED',
+        detail: 'HTTP Basic is not among the kinds accepted here',
+      }
+    : {
+        type: 'refused',
+        check: 'extract',
+        code: 'MALFORMED',
+        detail: 'what was presented has the form of no kind of credential',
+      }
+}
