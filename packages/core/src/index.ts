@@ -32,6 +32,22 @@ export {
   parseIp,
   parseIpRange,
 } from './ip.ts'
+export { type Jwk, type JwkReading, readJwk, type VerificationKey } from './jwk.ts'
+export {
+  JWS_REASONS,
+  type JwsHeader,
+  type JwsOptions,
+  type JwsReason,
+  type JwsRefusal,
+  type JwsResult,
+  MAX_JWS_LENGTH,
+  parseUnverifiedJws,
+  type UnverifiedJws,
+  verifyCompactJws,
+  verifyParsedJws,
+} from './jws.ts'
+export { isJwsAlgorithm, JWS_ALGORITHM_NAMES, type JwsAlgorithmName } from './jws-algorithm.ts'
+export { JwsKeys, MAX_JWS_KEYS, type RefusedJwk } from './jws-keys.ts'
 export {
   digestSecret,
   formatKey,
