@@ -49,6 +49,15 @@ export {
 export { isJwsAlgorithm, JWS_ALGORITHM_NAMES, type JwsAlgorithmName } from './jws-algorithm.ts'
 export { JwsKeys, MAX_JWS_KEYS, type RefusedJwk } from './jws-keys.ts'
 export {
+  type ClaimsRefusal,
+  type ClaimsResult,
+  checkJwtClaims,
+  type JwtClaims,
+  type JwtRules,
+  jwtRulesProblem,
+  MAX_CLOCK_SKEW_SECONDS,
+} from './jwt-claims.ts'
+export {
   digestSecret,
   formatKey,
   generateId,
