@@ -6,6 +6,15 @@ export {
   LookupUnavailable,
   type RecordReader,
 } from './cached-lookup.ts'
+export {
+  type ClaimMapping,
+  claimMappingProblem,
+  type MappingResult,
+  mapClaims,
+  type RequiredClaim,
+  type ScopeSource,
+} from './claim-mapping.ts'
+export { claimAt, parseClaimPointer } from './claim-pointer.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
 export type { CounterEntry } from './counter-table.ts'
 export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
