@@ -100,7 +100,7 @@ describe('the scopes', () => {
   test('count behind their prefix alone, and without it', () => {
     const scopes = { from: 'claim', claim: 'scp', prefix: 'api://orders/' } as const
     const scp =
-      'api://orders/orders:read api://billing/orders:write orders:write openid api://orders/* api://orders/'
+      'api://orders/orders:read api://orderz/orders:write orders:write openid api://orders/* api://orders/'
     assert.equal(mapped({ sub: 'a', scp }, { scopes }), 'a: orders:read')
   })
 

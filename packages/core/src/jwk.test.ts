@@ -252,7 +252,7 @@ describe('no key at all', () => {
           [ec, 'x'],
           [ec, 'y'],
           [ec, 'crv'],
-          [rsa, 'e'],
+          [rsa, 'kty'],
           [ed, 'crv'],
           [oct, 'kty'],
         ),

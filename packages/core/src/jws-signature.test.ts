@@ -9,9 +9,10 @@ import {
   verify,
 } from 'node:crypto'
 import { describe, test } from 'node:test'
-import type { Jwk } from './jwk.ts'
+import { type Jwk, readJwk } from './jwk.ts'
 import { verifyCompactJws } from './jws.ts'
-import type { JwsAlgorithmName } from './jws-algorithm.ts'
+import { JWS_ALGORITHM_NAMES, JWS_ALGORITHMS, type JwsAlgorithmName } from './jws-algorithm.ts'
+import { signatureVerifies } from './jws-signature.ts'
 import { encode, sampleKey, signBytes } from './testing/jws-samples.ts'
 
 function inputOf(name: JwsAlgorithmName, payload = 'x'): string {
@@ -150,6 +151,22 @@ describe('Ed25519', () => {
       assert.ok(!accepts('EdDSA', bytes))
     }
   })
+})
+
+test('a key of another kind verifies nothing, whoever chose it: a public key least of all as a secret', () => {
+  const input = Buffer.from(inputOf('HS256'))
+  for (const name of JWS_ALGORITHM_NAMES) {
+    for (const other of JWS_ALGORITHM_NAMES) {
+      const reading = readJwk(sampleKey(other).jwk)
+      assert.ok(reading.ok)
+      const length = JWS_ALGORITHMS[name].signatureBytes ?? reading.key.signatureBytes ?? 64
+      assert.equal(
+        signatureVerifies(name, reading.key, input, Buffer.alloc(length)),
+        false,
+        `${name} with ${other}`,
+      )
+    }
+  }
 })
 
 describe('HMAC', () => {

@@ -153,6 +153,11 @@ describe('typ', () => {
       assert.equal(codeOf({}, rules, typ), 'MALFORMED', String(typ))
     assert.equal(codeOf({}, { types: ['application/x', 'JWT'] }, 'x'), 'VALID')
     assert.equal(codeOf({}, { types: [] }, 'JWT'), 'MALFORMED')
+    assert.equal(
+      codeOf({}, { types: ['a/jwt'] }, 'application/a/jwt'),
+      'MALFORMED',
+      'a whole name has no prefix',
+    )
   })
 })
 
