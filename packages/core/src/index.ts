@@ -6,6 +6,15 @@ export {
   LookupUnavailable,
   type RecordReader,
 } from './cached-lookup.ts'
+export {
+  type ClaimMapping,
+  claimMappingProblem,
+  type MappingResult,
+  mapClaims,
+  type RequiredClaim,
+  type ScopeSource,
+} from './claim-mapping.ts'
+export { claimAt, parseClaimPointer } from './claim-pointer.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
 export type { CounterEntry } from './counter-table.ts'
 export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
@@ -32,6 +41,31 @@ export {
   parseIp,
   parseIpRange,
 } from './ip.ts'
+export { type Jwk, type JwkReading, readJwk, type VerificationKey } from './jwk.ts'
+export {
+  JWS_REASONS,
+  type JwsHeader,
+  type JwsOptions,
+  type JwsReason,
+  type JwsRefusal,
+  type JwsResult,
+  MAX_JWS_LENGTH,
+  parseUnverifiedJws,
+  type UnverifiedJws,
+  verifyCompactJws,
+  verifyParsedJws,
+} from './jws.ts'
+export { isJwsAlgorithm, JWS_ALGORITHM_NAMES, type JwsAlgorithmName } from './jws-algorithm.ts'
+export { JwsKeys, MAX_JWS_KEYS, type RefusedJwk } from './jws-keys.ts'
+export {
+  type ClaimsRefusal,
+  type ClaimsResult,
+  checkJwtClaims,
+  type JwtClaims,
+  type JwtRules,
+  jwtRulesProblem,
+  MAX_CLOCK_SKEW_SECONDS,
+} from './jwt-claims.ts'
 export {
   digestSecret,
   formatKey,
