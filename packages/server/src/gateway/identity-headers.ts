@@ -1,14 +1,4 @@
-import type { CredentialRecord, Decision, PrincipalRecord } from '@credence/core'
-
-/** What a credential's requests are told to be, all but the request's own id. */
-interface Told {
-  readonly principal: PrincipalRecord
-  readonly scopes: readonly string[]
-  readonly headers: readonly string[]
-}
-
-/** The last ones by credential: from one change of a record to the next they are the same for each request. */
-const memo = new WeakMap<CredentialRecord, Told>()
+import type { Decision } from '@credence/core'
 
 /** Headers that tell of a caller, and are empty where nobody was asked. */
 const OF_A_CALLER = ['Principal', 'Principal-Name', 'External-Id', 'Credential', 'Scopes', 'Workspace']
@@ -20,15 +10,15 @@ const NOBODY = OF_A_CALLER.flatMap((name) => [`X-Credence-${name}`, ''])
  * On a public route nobody was asked, and only the request's id is told.
  */
 export function identityHeaders(decision: Decision, requestId: string): string[] {
-  const { credential, principal, scopes } = decision
-  if (credential === null || principal === null) return ['X-Credence-Request-Id', requestId]
-  let told = memo.get(credential)
-  if (told === undefined || told.principal !== principal || told.scopes !== scopes) {
-    told = { principal, scopes, headers: headersOf(credential, principal, scopes) }
-    memo.set(credential, told)
-  }
-  const headers = ['X-Credence-Request-Id', requestId, ...told.headers]
-  if (decision.staleSeconds !== null) headers.push('X-Credence-Stale', String(decision.staleSeconds))
+  const headers = ['X-Credence-Request-Id', requestId]
+  const { credential, principal, scopes, staleSeconds } = decision
+  if (credential === null || principal === null) return headers
+  const { id, name, externalId, workspaceId } = principal
+  headers.push('X-Credence-Principal', id, 'X-Credence-Principal-Name', percentEncoded(name))
+  if (externalId !== null) headers.push('X-Credence-External-Id', percentEncoded(externalId))
+  headers.push('X-Credence-Credential', credential.id, 'X-Credence-Scopes', joined(scopes))
+  headers.push('X-Credence-Workspace', workspaceId)
+  if (staleSeconds !== null) headers.push('X-Credence-Stale', String(staleSeconds))
   return headers
 }
 
@@ -44,19 +34,14 @@ export function identityHeadersForProxy(decision: Decision, requestId: string): 
   return headers
 }
 
-function headersOf(
-  credential: CredentialRecord,
-  { id, name, externalId, workspaceId }: PrincipalRecord,
-  scopes: readonly string[],
-): readonly string[] {
-  const headers = ['X-Credence-Principal', id, 'X-Credence-Principal-Name', percentEncoded(name)]
-  if (externalId !== null) headers.push('X-Credence-External-Id', percentEncoded(externalId))
-  headers.push('X-Credence-Credential', credential.id, 'X-Credence-Scopes', scopes.join(' '))
-  headers.push('X-Credence-Workspace', workspaceId)
-  return headers
+function joined(scopes: readonly string[]): string {
+  return scopes.length === 1 ? scopes[0]! : scopes.join(' ')
 }
 
+const NEEDS_NO_ENCODING = /^[A-Za-z0-9._~-]*$/
+
 function percentEncoded(text: string): string {
+  if (NEEDS_NO_ENCODING.test(text)) return text
   // encodeURIComponent throws on half a surrogate pair; a record must never be able to fail a request.
   return encodeURIComponent(text.toWellFormed())
 }
