@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { type Decision, publicCode, type VerifyRequest, verify } from '@credence/core'
+import { type Decision, publicCode, type VerifyRequest, verifyNow } from '@credence/core'
 import type { Context } from './context.ts'
 import type { DecisionVia } from './observe/decisions.ts'
 
@@ -13,13 +13,20 @@ export interface Asking {
 
 /**
  * Verifies and tells everybody who keeps an eye on it: the ring behind `credence why`, usage, metrics and, for
- * refusals, the log. None of them can block or fail the request.
+ * refusals, the log. None of them can block or fail the request. At once where verify is.
  */
-export async function decide(context: Context, asking: Asking, request: VerifyRequest): Promise<Decision> {
+export function decide(
+  context: Context,
+  asking: Asking,
+  request: VerifyRequest,
+): Decision | Promise<Decision> {
   const startedMs = performance.now()
-  const decision = await verify(request, context.verifier)
-  observe(context, asking, request, decision, performance.now() - startedMs)
-  return decision
+  const told = (decision: Decision) => {
+    observe(context, asking, request, decision, performance.now() - startedMs)
+    return decision
+  }
+  const deciding = verifyNow(request, context.verifier)
+  return deciding instanceof Promise ? deciding.then(told) : told(deciding)
 }
 
 /** Also for refusals that a transport makes before verify is asked. */

@@ -54,8 +54,10 @@ export interface Refused {
   readonly closes: boolean
 }
 
-/** From a request's head to the decision about it: framing, target, mount, verify. Rejects on faults of ours only. */
-export class Admission {
+export type Admission = Admitted | Refused
+
+/** From a request's head to the decision about it: framing, target, mount, verify. Fails on faults of ours only. */
+export class Admissions {
   readonly #context: Context
   readonly #mounts: MountTable
   readonly #peerOf: ReturnType<typeof peerFinder>
@@ -82,29 +84,27 @@ export class Admission {
     return { type: 'checked', request, requestId, peer, client, framing, target }
   }
 
-  async admit({ request, requestId, peer, client, framing, target }: Checked): Promise<Admitted | Refused> {
-    const { host, hasBody, contentLength } = framing
-    const unreadBytes = hasBody ? (contentLength ?? Number.POSITIVE_INFINITY) : 0
+  /** At once where nothing has to be read. */
+  admit(checked: Checked): Admission | Promise<Admission> {
+    const { request, requestId, client, framing, target } = checked
+    const mounted = this.#mountedNow(framing.host, target.path)
+    if (mounted !== undefined) return this.#decide(checked, mounted)
+    return this.#mounted(framing.host, target.path).then(
+      (api) => this.#decide(checked, api),
+      (error: unknown) => {
+        if (!(error instanceof LookupUnavailable)) throw error
+        const unavailable = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
+        const decision = { ...unavailable, retryAfterSeconds: 1 }
+        const { method, rawHeaders } = request
+        const facts = { method: method!, path: target.path, ip: client.ip, headers: rawHeaders }
+        return this.#refuse(requestId, facts, decision, unreadBytesOf(framing))
+      },
+    )
+  }
 
-    let mounted: ApiRecord | null
-    try {
-      mounted = await this.#apiAt(host, target.path)
-    } catch (error) {
-      if (!(error instanceof LookupUnavailable)) throw error
-      const decision = {
-        ...refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'),
-        retryAfterSeconds: 1,
-      }
-      const facts = {
-        method: request.method!,
-        path: target.path,
-        ip: client.ip,
-        headers: request.rawHeaders,
-      }
-      return this.#refuse(requestId, facts, decision, unreadBytes)
-    }
-    if (mounted === null) return noApiHere(requestId, unreadBytes)
-
+  #decide(checked: Checked, mounted: ApiRecord | null): Admission | Promise<Admission> {
+    const { request, requestId, client, framing, target } = checked
+    if (mounted === null) return noApiHere(requestId, unreadBytesOf(framing))
     const path = pathBehindMount(mounted, target.path)
     const asked: VerifyRequest = {
       api: mounted,
@@ -122,30 +122,23 @@ export class Admission {
       fresh: false,
     }
     const asking = { requestId, via: 'gateway', workspaceId: mounted.workspaceId } as const
-    const decision = await decide(this.#context, asking, asked)
-    if (decision.code !== 'VALID') {
-      return { type: 'refused', requestId, answer: answerTo(decision, requestId), unreadBytes, closes: false }
-    }
-    const { query } = target
-    const api = decision.api ?? mounted
-    const { upstream } = mounted
-    return {
-      type: 'admitted',
-      requestId,
-      peer,
-      decision,
-      api,
-      upstream: upstream!,
-      path,
-      query,
-      host,
-      contentLength,
-      hasBody,
-    }
+    const deciding = decide(this.#context, asking, asked)
+    if (!(deciding instanceof Promise)) return admissionOf(checked, mounted, path, deciding)
+    return deciding.then((decision) => admissionOf(checked, mounted, path, decision))
+  }
+
+  /** The record of the API mounted here, null where none is; undefined: that has to be read. */
+  #mountedNow(host: string | null, path: string): ApiRecord | null | undefined {
+    // Without the lease, mounts may have changed unseen.
+    if (!this.#context.follower.holds()) return undefined
+    const id = this.#mounts.find(host, path)
+    if (id === null) return null
+    const api = this.#context.lookup.peek('api', id)
+    return api === undefined || isMountedAt(api, host, path) ? api : null
   }
 
   /** The record of the API mounted here; null: none is. @throws LookupUnavailable */
-  async #apiAt(host: string | null, path: string): Promise<ApiRecord | null> {
+  async #mounted(host: string | null, path: string): Promise<ApiRecord | null> {
     const { lookup, follower } = this.#context
     try {
       // Without the lease, mounts may have changed unseen.
@@ -187,6 +180,36 @@ export class Admission {
 }
 
 type Facts = Parameters<typeof observe>[2]
+
+function admissionOf(
+  { requestId, peer, framing, target }: Checked,
+  mounted: ApiRecord,
+  path: string,
+  decision: Decision,
+): Admission {
+  if (decision.code !== 'VALID') {
+    const answer = answerTo(decision, requestId)
+    return { type: 'refused', requestId, answer, unreadBytes: unreadBytesOf(framing), closes: false }
+  }
+  return {
+    type: 'admitted',
+    requestId,
+    peer,
+    decision,
+    api: decision.api ?? mounted,
+    upstream: mounted.upstream!,
+    path,
+    query: target.query,
+    host: framing.host,
+    contentLength: framing.contentLength,
+    hasBody: framing.hasBody,
+  }
+}
+
+/** Bytes of body that come with a request, whether or not somebody reads them. */
+function unreadBytesOf({ hasBody, contentLength }: Checked['framing']): number {
+  return hasBody ? (contentLength ?? Number.POSITIVE_INFINITY) : 0
+}
 
 function noApiHere(requestId: string, unreadBytes: number): Refused {
   const answer = faultAnswer('NO_UPSTREAM', FAULTS.NO_UPSTREAM.meaning, requestId)

@@ -9,7 +9,7 @@ import { isOfTls } from '../http/client-error.ts'
 import { faultAnswer } from '../http/problem.ts'
 import { atEndOfTurn } from '../http/turn.ts'
 import { type Resolve, resolveAll, upstreamRulesFor } from '../upstream-guard.ts'
-import { Admission, type Admitted, type Checked, type Refused } from './admit.ts'
+import { type Admission, Admissions, type Admitted, type Checked, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
 import { type Exchange, forward } from './forward.ts'
 import { MountTable } from './mount-table.ts'
@@ -36,7 +36,7 @@ export class Gateway {
   readonly server: Server | TlsServer
   readonly #context: Context
   readonly #pools: UpstreamPools
-  readonly #admission: Admission
+  readonly #admissions: Admissions
   readonly #slowCallers: SlowCallers
   readonly #tunnels = new Set<Duplex>()
   /** The newest answer on each connection; answers go out in order, so the others end before it does. */
@@ -58,7 +58,7 @@ export class Gateway {
       timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
     })
     const mounts = new MountTable(directory, (origins) => this.#pools.retain(origins))
-    this.#admission = new Admission(context, mounts)
+    this.#admissions = new Admissions(context, mounts)
     this.#slowCallers = slowCallersOf(context)
     const serverOptions = serverOptionsOf(context.config)
     const { tls } = options
@@ -72,9 +72,9 @@ export class Gateway {
   #listen(server: Server | TlsServer): void {
     // No header is ever silently left out; the bound is on bytes.
     server.maxHeadersCount = 0
-    const handle = atEndOfTurn((checked: Checked, response: ServerResponse, expects: boolean) => {
-      void this.#handle(checked, response, expects)
-    })
+    const handle = atEndOfTurn((checked: Checked, response: ServerResponse, expects: boolean) =>
+      this.#handle(checked, response, expects),
+    )
     const arrive = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
       this.#answering.set(request.socket, response)
       const checked = this.#check(request)
@@ -118,15 +118,14 @@ export class Gateway {
   /** Null: the request stands behind a malformed one, whose answer ends the connection. */
   #check(request: IncomingMessage): Checked | Refused | null {
     if (this.#ended.has(request.socket)) return null
-    const checked = this.#admission.check(request)
+    const checked = this.#admissions.check(request)
     if (checked.type === 'refused') this.#ended.add(request.socket)
     return checked
   }
 
-  async #handle(checked: Checked, response: ServerResponse, expects: boolean): Promise<void> {
+  #handle(checked: Checked, response: ServerResponse, expects: boolean): void {
     const { request } = checked
-    try {
-      const admission = await this.#admission.admit(checked)
+    const proceed = (admission: Admission) => {
       if (admission.type === 'refused') {
         this.#refuse(request, response, admission, expects)
         return
@@ -137,8 +136,14 @@ export class Gateway {
         this.#exchange(request, response, admission),
         this.#pools.get(admission.api.workspaceId, admission.upstream),
       )
+    }
+    const fail = (error: unknown) => this.#fail(request, response, error)
+    try {
+      const admitting = this.#admissions.admit(checked)
+      if (admitting instanceof Promise) admitting.then(proceed).catch(fail)
+      else proceed(admitting)
     } catch (error) {
-      this.#fail(request, response, error)
+      fail(error)
     }
   }
 
@@ -152,7 +157,7 @@ export class Gateway {
     }
     const response = responseOn(socket, request)
     try {
-      const admission = checked.type === 'refused' ? checked : await this.#admission.admit(checked)
+      const admission = checked.type === 'refused' ? checked : await this.#admissions.admit(checked)
       if (admission.type === 'refused') this.#refuse(request, response, admission, false)
       else if (!socket.destroyed) {
         const pool = this.#pools.get(admission.api.workspaceId, admission.upstream)

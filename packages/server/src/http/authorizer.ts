@@ -13,7 +13,7 @@ import type { Context } from '../context.ts'
 import { type Asking, decide, observe } from '../decide.ts'
 import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
-import { originalRequest } from './original-request.ts'
+import { type OriginalRequest, originalRequest } from './original-request.ts'
 import { clientFinder, type Peer, peerFinder } from './peer.ts'
 import { answerTo, faultAnswer } from './problem.ts'
 
@@ -44,7 +44,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
     response: ServerResponse,
     peer: Peer,
     decision: Decision,
-  ) {
+  ): undefined {
     const facts = { method: null, path: null, ip: peer.ip, headers: request.rawHeaders }
     observe(context, asking, facts, decision, 0)
     answer(response, decision, asking.requestId)
@@ -72,70 +72,81 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
     return refuse(null, 'proxy', 'PROXY_UNTRUSTED', detail)
   }
 
-  async function authorize(
+  /** At once where nothing has to be read. */
+  function authorize(
     requestId: string,
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<void> {
+  ): undefined | Promise<void> {
     const peer = peerOf(request.socket)
     const asking: Asking = { requestId, via: 'forward-auth', workspaceId: defaultWorkspaceId }
-    if (!peer.trusted) return refuseAsked(asking, request, response, peer, untrusted(peer))
+    const refuseNow = (decision: Decision) => refuseAsked(asking, request, response, peer, decision)
+    if (!peer.trusted) return refuseNow(untrusted(peer))
     const read = originalRequest(request, forwardStyle)
-    if (!read.ok) {
-      const decision = refuse(null, 'request', 'BAD_REQUEST', read.problem)
-      return refuseAsked(asking, request, response, peer, decision)
-    }
-    const { apiRef, method, path, query } = read.original
+    if (!read.ok) return refuseNow(refuse(null, 'request', 'BAD_REQUEST', read.problem))
+    const { original } = read
 
-    let api: ApiRecord | null
-    try {
-      const found = findApi(apiRef)
-      api = found instanceof Promise ? await found : found
-    } catch (error) {
-      if (!(error instanceof LookupUnavailable)) throw error
-      const decision = {
-        ...refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'),
-        retryAfterSeconds: 1,
+    const decideFor = (api: ApiRecord | null): undefined | Promise<void> => {
+      if (api === null) {
+        const detail = `there is no API ${JSON.stringify(original.apiRef)}`
+        return refuseNow(refuse(null, 'route', 'ROUTE_UNKNOWN', detail))
       }
-      return refuseAsked(asking, request, response, peer, decision)
+      const asked = askedAbout(original, api, peer, request)
+      const deciding = decide(context, { ...asking, workspaceId: api.workspaceId }, asked)
+      if (deciding instanceof Promise) {
+        return deciding.then((decision) => answer(response, decision, requestId))
+      }
+      answer(response, deciding, requestId)
+      return undefined
     }
-    if (api === null) {
-      const decision = refuse(null, 'route', 'ROUTE_UNKNOWN', `there is no API ${JSON.stringify(apiRef)}`)
-      return refuseAsked(asking, request, response, peer, decision)
-    }
+    const finding = findApi(original.apiRef)
+    if (!(finding instanceof Promise)) return decideFor(finding)
+    return finding.then(decideFor, (error: unknown) => {
+      if (!(error instanceof LookupUnavailable)) throw error
+      const unavailable = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
+      refuseNow({ ...unavailable, retryAfterSeconds: 1 })
+    })
+  }
 
-    const { ip, secure } = clientOf(peer, request.rawHeaders)
-    const asked: VerifyRequest = {
+  function askedAbout(
+    { method, path, query }: OriginalRequest,
+    api: ApiRecord,
+    peer: Peer,
+    { rawHeaders }: IncomingMessage,
+  ): VerifyRequest {
+    const { ip, secure } = clientOf(peer, rawHeaders)
+    return {
       api,
       homeApiId: null,
       credential: null,
-      headers: request.rawHeaders,
+      headers: rawHeaders,
       query,
       method,
       path,
       // Without the header the address would be the proxy's own, which says nothing about the caller.
-      ip: headerValues(request.rawHeaders, 'x-forwarded-for').length === 0 ? null : ip,
+      ip: headerValues(rawHeaders, 'x-forwarded-for').length === 0 ? null : ip,
       secure,
       useRoutes: true,
       scopes: null,
       cost: null,
       fresh: false,
     }
-    const decision = await decide(
-      context,
-      { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
-      asked,
-    )
-    answer(response, decision, requestId)
   }
+
+  function fail(requestId: string, response: ServerResponse, error: unknown): void {
+    context.log.error({ err: error, request_id: requestId }, 'request failed')
+    const fault = faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
+    if (response.headersSent) response.destroy()
+    else write(response, fault)
+    onAnswered(response)
+  }
+
   return (requestId: string, request: IncomingMessage, response: ServerResponse): void => {
-    authorize(requestId, request, response).catch((error: unknown) => {
-      context.log.error({ err: error, request_id: requestId }, 'request failed')
-      const fault = faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
-      if (response.headersSent) response.destroy()
-      else write(response, fault)
-      onAnswered(response)
-    })
+    try {
+      authorize(requestId, request, response)?.catch((error) => fail(requestId, response, error))
+    } catch (error) {
+      fail(requestId, response, error)
+    }
   }
 }
 
