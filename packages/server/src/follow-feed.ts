@@ -4,7 +4,7 @@ import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
-import { Members, SILENCE_MS } from './members.ts'
+import { Members } from './members.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -55,12 +55,12 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
       const lagMs = follower?.lagMs() ?? Number.POSITIVE_INFINITY
       return {
         ...{ memberId: `${nodeId}/${worker}`, node, worker, version: VERSION, startedAtMs },
+        leaseMs: config.leaseMs,
         position: follower?.position ?? 0,
         feedLagMs: Number.isFinite(lagMs) ? Math.round(lagMs) : null,
         isLeader: parts.isLeader(),
       }
     },
-    aliveWithinMs: config.leaseMs + SILENCE_MS,
     monotonic: () => performance.now(),
     onCommit: () => void follower?.poll(),
     onFault: (error) => log.warn({ err: error }, 'the other processes could not be told or heard of'),

@@ -127,9 +127,9 @@ class MemoryStore implements Store {
     return this.#members.announce(memberId, position)
   }
 
-  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
+  async beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]> {
     this.#open()
-    return this.#members.beat(sign, withinMs)
+    return this.#members.beat(sign, silenceMs)
   }
 
   async leave(memberId: string): Promise<void> {

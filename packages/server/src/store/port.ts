@@ -51,10 +51,10 @@ export interface Store {
   /** Tells the listeners everywhere that a process acts on every change up to `position`. Best effort. */
   announce(memberId: string, position: number): Promise<void>
   /**
-   * Notes a sign of life, and gives the newest one of every process that gave one within `withinMs`, by the store's
-   * own clock, this one's included.
+   * Notes a sign of life, and gives the newest one of every process that lives, this one's included: that gave one
+   * within its own lease and `silenceMs` more, by the store's own clock.
    */
-  beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]>
+  beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]>
   /** Takes a process off the list that `beat` gives: it ends. */
   leave(memberId: string): Promise<void>
   /**
@@ -217,6 +217,8 @@ export interface SignOfLife {
   /** The release it runs. */
   readonly version: string
   readonly startedAtMs: number
+  /** How long it answers by what it has cached after the feed was last confirmed to it. Milliseconds. */
+  readonly leaseMs: number
   /** The newest change that it acts on. */
   readonly position: number
   /** Milliseconds since the feed was last confirmed to it; null: never yet. */

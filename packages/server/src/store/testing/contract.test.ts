@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openMemoryStore } from '../memory.ts'
-import type { Put, Store, Write } from '../port.ts'
+import type { Put, SignOfLife, Store, Write } from '../port.ts'
 import { checkDurable, STORE_CHECKS } from './contract.ts'
 import { checkShared } from './contract-members.ts'
 
@@ -105,6 +105,21 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     fault: 'lists a process that left',
     noticedBy: /signs of life/,
     make: () => broken(() => ({ leave: async () => {} })),
+  },
+  {
+    fault: 'gives others up by the lease of whoever asks',
+    noticedBy: /given up by its own lease/,
+    make: () => {
+      const signs = new Map<string, { sign: SignOfLife; atMs: number }>()
+      return broken(() => ({
+        async beat(mine, silenceMs) {
+          const nowMs = Date.now()
+          signs.set(mine.memberId, { sign: mine, atMs: nowMs })
+          const living = [...signs.values()].filter(({ atMs }) => nowMs - atMs <= mine.leaseMs + silenceMs)
+          return living.map(({ sign }) => sign)
+        },
+      }))
+    },
   },
   {
     fault: 'lets two first starts run at once',
