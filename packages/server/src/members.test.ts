@@ -130,6 +130,24 @@ describe('the members of an installation', () => {
     assert.deepEqual(await reach, { nodes: 4, confirmed: 4, boundMs: 60_000 })
   })
 
+  test('one that went back with the store acts on no more than it says from then on', async () => {
+    const { all } = await three(20)
+    const [a, b, c] = all
+    for (const { follow, members } of all) {
+      follow(9)
+      await members.beat()
+    }
+    // The store lost all that came after 6; b and c have not noticed yet when a forgets what they said.
+    a!.members.forgetPositions()
+    a!.follow(7)
+    await a!.members.beat()
+    b!.state.position = 6
+    await b!.members.beat()
+    c!.state.position = 7
+    await c!.members.beat()
+    assert.deepEqual(await a!.members.reached(7), { nodes: 3, confirmed: 2, boundMs: 20 })
+  })
+
   test('a node counts once, and only when each of its workers acts on the change', async () => {
     const store = openMemoryStore()
     const workers = ['a/1', 'a/2', 'b/1', 'b/2'].map((id) => memberOf(store, id, 20))

@@ -74,16 +74,23 @@ export class Members {
   async beat(): Promise<boolean> {
     const { store, sign, monotonic, onFault } = this.#options
     const sentMs = monotonic()
+    let signs: readonly SignOfLife[]
     try {
-      this.#signs = await store.beat(sign(), SILENCE_MS)
+      signs = await store.beat(sign(), SILENCE_MS)
     } catch (error) {
       onFault(error)
       return false
     }
     this.#takenMs = Math.max(this.#takenMs, sentMs)
-    const known = new Set(this.#signs.map(({ memberId }) => memberId))
+    const before = new Map(this.#signs.map(({ memberId, position }) => [memberId, position]))
+    this.#signs = signs
+    const known = new Set(signs.map(({ memberId }) => memberId))
     for (const id of this.#positions.keys()) if (!known.has(id)) this.#positions.delete(id)
-    for (const { memberId, position } of this.#signs) this.#noteReached(memberId, position)
+    for (const { memberId, position } of signs) {
+      // It went back, as the store did: what it said before is about another past.
+      if (position < (before.get(memberId) ?? 0)) this.#positions.delete(memberId)
+      this.#noteReached(memberId, position)
+    }
     return true
   }
 

@@ -33,9 +33,11 @@ export interface Store {
   commit(write: Write): Promise<CommitResult>
 
   /**
-   * Changes with a position greater than `position`, in order, at most `limit`, and the newest position, both as
-   * they were at one moment. Positions have no gaps and become visible in their order, so none is ever skipped;
-   * whoever does not get the one that follows its own was away for longer than changes are kept.
+   * Changes with a position greater than `position`, in order, at most `limit`, the newest position, and the hash of
+   * the audit entry at each of these and at `position`, all as they were at one moment. Positions have no gaps and
+   * become visible in their order, so none is ever skipped; whoever does not get the one that follows its own was away
+   * for longer than changes are kept. Whoever finds another hash at its own position followed what is no more: the
+   * database lost its newest commits, in a failover or a restore, and their positions were used anew.
    */
   changesSince(position: number, limit: number): Promise<FeedPage>
   /** The position of the newest committed change; 0 in a new store. */
@@ -195,6 +197,10 @@ export type Conflict =
 export interface FeedPage {
   /** Position of the newest committed change; 0 in a new store. */
   readonly head: number
+  /** Hash of the audit entry at `head`; in a new store the one that the first entry is chained to. */
+  readonly headHash: string
+  /** Hash of the audit entry at the position that was asked about, 0 being as in a new store; null: it is not there. */
+  readonly hash: string | null
   readonly changes: readonly Change[]
 }
 
@@ -229,6 +235,8 @@ export interface SignOfLife {
 /** An entry of the feed: what changed, at which position. */
 export interface Change {
   readonly position: number
+  /** Of the audit entry at this position. */
+  readonly hash: string
   readonly workspaceId: string
   readonly atMs: number
   readonly touched: readonly { readonly table: TableName; readonly id: string }[]
