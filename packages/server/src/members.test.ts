@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Members } from './members.ts'
+import { Members, type MembersOptions } from './members.ts'
 import { openMemoryStore } from './store/memory.ts'
-import type { SignOfLife, Store } from './store/port.ts'
+import type { FeedListener, SignOfLife } from './store/port.ts'
 
-function memberOf(store: Store, memberId: string, leaseMs = 1000) {
+function memberOf(store: MembersOptions['store'], memberId: string, leaseMs = 1000) {
   const state = { position: 0, commits: 0, faults: 0, monotonicMs: 0 }
   const sign = (): SignOfLife => ({
     ...{ memberId, node: memberId.slice(0, 1), worker: 0, version: '0.1.0', startedAtMs: 0, leaseMs },
@@ -167,6 +167,34 @@ describe('the members of an installation', () => {
     await store.close()
     assert.equal(await members.isKnownUntil(5500), true)
     assert.equal(await members.isKnownUntil(5501), false, 'nobody has taken one since')
+  })
+
+  test('a process whose store may have forgotten it gives a sign of life before it counts as known', async () => {
+    const listeners: FeedListener[] = []
+    let beats = 0
+    const { members, state } = memberOf(
+      {
+        listen: async (listener) => {
+          listeners.push(listener)
+          return async () => {}
+        },
+        announce: async () => {},
+        beat: async (sign) => {
+          beats += 1
+          return [sign]
+        },
+        leave: async () => {},
+      },
+      'a/0',
+    )
+    await members.join()
+    listeners[0]!.committed(1)
+    assert.equal(await members.isKnownUntil(3500), true)
+    assert.equal(beats, 1)
+    // What a store tells whose connection was lost: the database may have crashed meanwhile.
+    listeners[0]!.committed(null)
+    assert.equal(await members.isKnownUntil(3500), true)
+    assert.deepEqual([beats, state.commits], [2, 2])
   })
 
   test('where nobody can say who there is, the whole time is waited', async () => {

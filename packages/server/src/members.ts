@@ -64,7 +64,11 @@ export class Members {
   /** To be awaited before anything is cached: whoever asks for the list after a change finds this process in it. */
   async join(): Promise<void> {
     this.#stopListening = await this.#options.store.listen({
-      committed: () => this.#options.onCommit(),
+      committed: (position) => {
+        // Something may have been missed, and the list with it: a database that crashed has lost all signs of life.
+        if (position === null) this.#takenMs = Number.NEGATIVE_INFINITY
+        this.#options.onCommit()
+      },
       reached: (memberId, position) => this.#noteReached(memberId, position),
     })
     await this.beat()
