@@ -165,12 +165,16 @@ async function runNode(
   return { code, problem: (await leftRunning(child.pid!)) ? 'left processes running' : null }
 }
 
-/** The pinned node first, so that what a test starts runs under it too. */
+/**
+ * The pinned node first, so that what a test starts runs under it too. Each test file is a process of its own, and many
+ * start others: what they all load is compiled once.
+ */
 function childEnvironment(root: string): NodeJS.ProcessEnv {
   const path = [join(root, 'node_modules', '.bin'), process.env.PATH ?? ''].join(delimiter)
+  const compiled = join(root, 'node_modules', '.cache', 'compiled')
   // A test of this file runs inside a test run, whose mark would make the inner one a part of it.
   const { NODE_TEST_CONTEXT: _, ...rest } = process.env
-  return { ...rest, PATH: path, FORCE_COLOR: '0' }
+  return { ...rest, PATH: path, NODE_COMPILE_CACHE: compiled, FORCE_COLOR: '0' }
 }
 
 /** Resolves at 'close', when all output has been read, or soon after 'exit' if a child keeps the pipe. */

@@ -8,8 +8,12 @@ import { killAllSuites, runSuite, type Suite, type SuiteResult } from './run-sui
 
 const BIOME = 'node_modules/@biomejs/biome/bin/biome'
 const TSC = 'node_modules/typescript/bin/tsc'
-/** Tests that need a server beside them are a suite of their own. */
-const UNIT = ['packages/*/src/**/!(*.valkey|*.postgres).test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts']
+/** Tests that need a server beside them, or take their time, are suites of their own. */
+const UNIT = [
+  'packages/*/src/**/!(*.slow|*.valkey|*.postgres).test.ts',
+  'scripts/**/*.test.ts',
+  'test/*.test.ts',
+]
 
 /** Against a real PostgreSQL, which npm brought. */
 const POSTGRES = ['packages/*/src/**/*.postgres.test.ts', 'test/postgres/*.test.ts']
@@ -22,6 +26,7 @@ const SUITES: readonly Suite[] = [
   { name: 'error table', minutes: 1, quick: true, check: ['scripts/check-error-table.ts'] },
   { name: 'docs', minutes: 1, quick: true, check: ['scripts/check-docs.ts'] },
   { name: 'unit', minutes: 5, quick: true, tests: UNIT },
+  { name: 'slow', minutes: 3, tests: ['packages/*/src/**/*.slow.test.ts'] },
   {
     name: 'valkey',
     minutes: 2,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import process from 'node:process'
 import { after, type TestContext, test } from 'node:test'
 import { eventually } from '@credence/server/testing/eventually'
 import { type Cluster, startCluster, TEST_PASSWORD } from '@credence/server/testing/postgres-cluster'
@@ -94,6 +95,29 @@ test('what one node makes and takes back holds on the others', async (t) => {
   const revoked = await first.request('POST', `/v1/credentials/${credential.id}/revoke`)
   assert.equal(revoked.status, 200, revoked.text)
   await eventually('it is revoked everywhere', async () => (await verify(second)) === 'REVOKED', 2000)
+})
+
+test('a revoke on a node with a short lease waits for the longer one of another, which stands still', async (t) => {
+  const env = await installation(t)
+  const first = await node(t, { ...env, CREDENCE_LEASE_MS: '300', CREDENCE_FEED_POLL_MS: '50' })
+  const second = await node(t, { ...env, CREDENCE_LEASE_MS: '2000' })
+  const flags = ['--api', 'credence', '--scopes', 'status:read', '--principal', 'watch']
+  const issued = await first.credence(['keys', 'create', ...flags, '--json'])
+  assert.equal(issued.code, 0, issued.stderr)
+  const { credential, secret } = JSON.parse(issued.stdout) as { credential: { id: string }; secret: string }
+  const status = () =>
+    request(`${second.api}/v1/status`, 'GET', undefined, { authorization: `Bearer ${secret}` })
+  await eventually('the other knows it', async () => (await status()).status === 200)
+  process.kill(second.child.pid!, 'SIGSTOP')
+  const path = `/v1/credentials/${credential.id}/revoke`
+  type Revoked = { propagation: Record<'nodes' | 'confirmed' | 'after_ms' | 'bound_ms', number> }
+  const { body } = await first.request<Revoked>('POST', path).finally(() => {
+    process.kill(second.child.pid!, 'SIGCONT')
+  })
+  const { nodes, confirmed, after_ms, bound_ms } = body.propagation
+  assert.deepEqual([nodes, confirmed, bound_ms], [2, 1, 2000])
+  assert.ok(after_ms >= 2000, `it was acknowledged after ${after_ms} ms`)
+  assert.equal((await status()).status, 401)
 })
 
 test('a node without a keyring invents none, and one with another is refused', async (t) => {

@@ -4,10 +4,14 @@ import { CachedLookup } from './cached-lookup.ts'
 import { type FollowedChange, Follower } from './follow.ts'
 import { aRole } from './testing/records.ts'
 
+const START = { position: 0, hash: 'start' }
+
 function setUp(leaseMs = 1000) {
   const time = { monotonic: 0, wall: 1_000_000 }
   let changes: FollowedChange[] = []
-  let head = 0
+  /** The hash at each position, of the history that the store is in. */
+  const hashes = ['start']
+  let history = 'first'
   const feed = {
     broken: false,
     /** Called while a poll is under way, after it was sent. */
@@ -15,20 +19,25 @@ function setUp(leaseMs = 1000) {
     changesSince: async (position: number, limit: number) => {
       feed.during()
       if (feed.broken) throw new Error('link down')
-      return { head, changes: changes.filter((change) => change.position > position).slice(0, limit) }
+      return {
+        ...{ head: hashes.length - 1, headHash: hashes.at(-1)!, hash: hashes[position] ?? null },
+        changes: changes.filter((change) => change.position > position).slice(0, limit),
+      }
     },
   }
   /** A change is committed at the next position. */
   const change = (id = 'r') => {
-    head += 1
-    changes.push({ position: head, touched: [{ table: 'role', id }] })
+    const hash = `${history} ${hashes.length}`
+    changes.push({ position: hashes.length, hash, touched: [{ table: 'role', id }] })
+    hashes.push(hash)
   }
   const forgetAll = () => {
     changes = []
   }
-  /** The store is restored from a backup made at a position. */
+  /** The store is as it was at a position, by a restore or a failover, and goes on another way from there. */
   const goBackTo = (position: number) => {
-    head = position
+    history = 'second'
+    hashes.length = position + 1
     changes = changes.filter((one) => one.position <= position)
   }
   const faults: unknown[] = []
@@ -36,7 +45,7 @@ function setUp(leaseMs = 1000) {
   const moved: number[] = []
   const known = { untilMs: Number.POSITIVE_INFINITY }
   let missed = 0
-  const follower: Follower = new Follower(0, {
+  const follower: Follower = new Follower(START, {
     feed,
     lookup: () => lookup,
     onTouched: (table, id) => {
@@ -124,11 +133,43 @@ describe('the follower', () => {
     assert.ok(follower.holds())
   })
 
+  it('drops everything where the store went back and has used the lost positions anew since, however far', async () => {
+    for (const since of [1, 2, 5, 1200]) {
+      const { follower, lookup, change, goBackTo, missed, moved, touched } = setUp()
+      for (let i = 0; i < 5; i++) change()
+      await follower.poll()
+      await lookup.get('role', 'other')
+      goBackTo(3)
+      for (let i = 0; i < since; i++) change('another')
+      await follower.poll()
+      assert.equal(lookup.size, 0, `after ${since}`)
+      assert.deepEqual([follower.position, missed()], [3 + since, 1])
+      assert.deepEqual(moved, [5, 3 + since], 'the others are told, also where the position is as before')
+      change('later')
+      await follower.poll()
+      assert.deepEqual([missed(), touched.at(-1)], [1, 'role/later'], 'from there on it follows as before')
+    }
+  })
+
+  it('notices a history that is another between two pages of one poll, too', async () => {
+    const { follower, feed, change, goBackTo, missed } = setUp()
+    for (let i = 0; i < 700; i++) change()
+    let asked = 0
+    feed.during = () => {
+      asked += 1
+      if (asked !== 2) return
+      goBackTo(450)
+      for (let i = 0; i < 400; i++) change()
+    }
+    await follower.poll()
+    assert.deepEqual([asked, missed(), follower.position], [2, 1, 850])
+  })
+
   it('is not confirmed by a poll that could not make good what was missed', async () => {
     const time = { ms: 0 }
     let works = false
-    const follower = new Follower(0, {
-      feed: { changesSince: async () => ({ head: 9, changes: [] }) },
+    const follower = new Follower(START, {
+      feed: { changesSince: async () => ({ head: 9, headHash: 'h', hash: 'start', changes: [] }) },
       lookup: () =>
         new CachedLookup({ read: async () => undefined }, follower, { maxEntries: 10, maxBytes: 1e6 }),
       onTouched: () => {},

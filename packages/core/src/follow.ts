@@ -1,18 +1,33 @@
 import type { CachedLookup, Lease } from './cached-lookup.ts'
 import type { TableName } from './records.ts'
 
-/** An entry of the feed as a follower needs it. */
-export interface FollowedChange {
+/**
+ * A place in the feed, and the hash that covers every audit entry up to there: a database that lost its newest commits
+ * may use their positions anew, and then has other hashes there, since each request has an id of its own.
+ */
+export interface FeedPoint {
   readonly position: number
+  readonly hash: string
+}
+
+/** An entry of the feed as a follower needs it. */
+export interface FollowedChange extends FeedPoint {
   readonly touched: readonly { readonly table: TableName; readonly id: string }[]
 }
 
-/** The feed as a follower needs it: positions without gaps, and the newest one (`head`) beside what is new. */
+/**
+ * The feed as a follower needs it: positions without gaps, and beside what is new the newest one (`head`) with its hash,
+ * and the hash at the position that was asked about; null: there is none.
+ */
 export interface FeedReader {
-  changesSince(
-    position: number,
-    limit: number,
-  ): Promise<{ readonly head: number; readonly changes: readonly FollowedChange[] }>
+  changesSince(position: number, limit: number): Promise<FollowedPage>
+}
+
+interface FollowedPage {
+  readonly head: number
+  readonly headHash: string
+  readonly hash: string | null
+  readonly changes: readonly FollowedChange[]
 }
 
 export interface FollowerOptions {
@@ -46,21 +61,21 @@ const PAGE = 500
  */
 export class Follower implements Lease {
   readonly #options: FollowerOptions
-  #position: number
+  #at: FeedPoint
   #confirmedMonotonicMs = Number.NEGATIVE_INFINITY
   #confirmedWallMs = Number.NEGATIVE_INFINITY
   #polling: Promise<void> | null = null
   #next: Promise<void> | null = null
 
-  /** @param position where the cache, still empty, begins to follow */
-  constructor(position: number, options: FollowerOptions) {
-    this.#position = position
+  /** @param start where the cache, still empty, begins to follow */
+  constructor(start: FeedPoint, options: FollowerOptions) {
+    this.#at = start
     this.#options = options
   }
 
   /** The newest change that this node has seen. */
   get position(): number {
-    return this.#position
+    return this.#at.position
   }
 
   holds(): boolean {
@@ -106,13 +121,13 @@ export class Follower implements Lease {
     const { isKnownUntil, leaseMs, onFault, onMoved, monotonic, wall } = this.#options
     const sentMonotonicMs = monotonic()
     const sentWallMs = wall()
-    const before = this.#position
+    const before = this.#at.hash
     try {
       // Asked first: whoever changes something after this answer waits for this node, and what was changed before it is
       // in the pages that follow.
       const isKnown = await isKnownUntil(sentMonotonicMs + leaseMs)
       while (!(await this.#followPage()));
-      if (this.#position !== before) onMoved(this.#position)
+      if (this.#at.hash !== before) onMoved(this.#at.position)
       if (!isKnown) throw new Error('The other nodes do not know of this one')
     } catch (error) {
       onFault(error)
@@ -126,13 +141,14 @@ export class Follower implements Lease {
   /** Whether it has caught up. */
   async #followPage(): Promise<boolean> {
     const { feed, lookup, onTouched, onMissed } = this.#options
-    const { head, changes } = await feed.changesSince(this.#position, PAGE)
+    const { head, headHash, hash, changes } = await feed.changesSince(this.#at.position, PAGE)
     const next = changes[0]?.position ?? head + 1
-    // Away for longer than changes are kept; or the store itself went back: it was restored from a backup.
-    if (next !== this.#position + 1 || head < this.#position) {
+    // Away for longer than changes are kept; or the store itself went back, to a backup or to a replica that lacks the
+    // newest commits, and may have come as far again by another way.
+    if (next !== this.#at.position + 1 || hash !== this.#at.hash) {
       lookup().clear()
       await onMissed()
-      this.#position = head
+      this.#at = { position: head, hash: headHash }
       return true
     }
     for (const change of changes) {
@@ -140,15 +156,15 @@ export class Follower implements Lease {
         lookup().invalidate(table, id)
         await onTouched(table, id)
       }
-      this.#position = change.position
+      this.#at = { position: change.position, hash: change.hash }
     }
-    return this.#position >= head
+    return this.#at.position >= head
   }
 
   /** Resolves once this node has seen the change at `position`, or the feed cannot be read. */
   async reach(position: number): Promise<void> {
-    if (this.#position < position) await this.poll()
+    if (this.#at.position < position) await this.poll()
     // Not seen, though it is committed: nothing cached may answer on this node until the feed is back.
-    if (this.#position < position) this.#confirmedMonotonicMs = Number.NEGATIVE_INFINITY
+    if (this.#at.position < position) this.#confirmedMonotonicMs = Number.NEGATIVE_INFINITY
   }
 }

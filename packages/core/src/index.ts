@@ -29,7 +29,13 @@ export {
   readBareKey,
 } from './extract.ts'
 export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
-export { type FeedReader, type FollowedChange, Follower, type FollowerOptions } from './follow.ts'
+export {
+  type FeedPoint,
+  type FeedReader,
+  type FollowedChange,
+  Follower,
+  type FollowerOptions,
+} from './follow.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {
   clientIp,

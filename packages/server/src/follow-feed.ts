@@ -4,7 +4,7 @@ import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
-import { Members, SILENCE_MS } from './members.ts'
+import { Members } from './members.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -55,12 +55,12 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
       const lagMs = follower?.lagMs() ?? Number.POSITIVE_INFINITY
       return {
         ...{ memberId: `${nodeId}/${worker}`, node, worker, version: VERSION, startedAtMs },
+        leaseMs: config.leaseMs,
         position: follower?.position ?? 0,
         feedLagMs: Number.isFinite(lagMs) ? Math.round(lagMs) : null,
         isLeader: parts.isLeader(),
       }
     },
-    aliveWithinMs: config.leaseMs + SILENCE_MS,
     monotonic: () => performance.now(),
     onCommit: () => void follower?.poll(),
     onFault: (error) => log.warn({ err: error }, 'the other processes could not be told or heard of'),
@@ -68,27 +68,31 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   // Before the position is read: whoever changes something later finds this process among those to wait for.
   await members.join()
   let feedWorks = true
-  const following: Follower = new Follower(await store.position(), {
-    feed: store,
-    lookup: () => lookup,
-    onTouched: async (table, id) => {
-      if (table === 'api') await directory.refresh(id)
+  const { head, headHash } = await store.changesSince(0, 0)
+  const following: Follower = new Follower(
+    { position: head, hash: headHash },
+    {
+      feed: store,
+      lookup: () => lookup,
+      onTouched: async (table, id) => {
+        if (table === 'api') await directory.refresh(id)
+      },
+      onMissed: async () => {
+        members.forgetPositions()
+        await directory.load()
+      },
+      onMoved: (position) => members.moved(position),
+      isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
+      onFault: (error) => {
+        if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
+        if (error === null && !feedWorks) log.info('the feed can be read again')
+        feedWorks = error === null
+      },
+      leaseMs: config.leaseMs,
+      monotonic: () => performance.now(),
+      wall: clock,
     },
-    onMissed: async () => {
-      members.forgetPositions()
-      await directory.load()
-    },
-    onMoved: (position) => members.moved(position),
-    isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
-    onFault: (error) => {
-      if (error !== null && feedWorks) log.error({ err: error }, 'the feed cannot be read')
-      if (error === null && !feedWorks) log.info('the feed can be read again')
-      feedWorks = error === null
-    },
-    leaseMs: config.leaseMs,
-    monotonic: () => performance.now(),
-    wall: clock,
-  })
+  )
   follower = following
   const bounds = { maxEntries: config.cacheEntries, maxBytes: config.cacheBytes }
   const lookup = new CachedLookup(store, parts.lease ?? following, bounds)

@@ -278,7 +278,7 @@ const bounds = {
     'CREDENCE_LEASE_MS',
     wholeNumber(100, 60_000),
     '1000',
-    'How long a record in memory answers after the feed was last confirmed, in milliseconds: the revocation bound. The same on every node.',
+    'How long a record in memory answers after the feed was last confirmed, in milliseconds: the revocation bound. Where nodes differ the longest counts.',
   ),
   changesKeptSeconds: given(
     'CREDENCE_CHANGES_KEPT_SECONDS',

@@ -3,22 +3,21 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { connect, type TLSSocket } from 'node:tls'
-import { closed, readUntil, seenHeader, sendRaw, startGateway } from '../testing/gateway-fixture.ts'
+import { connect } from 'node:tls'
+import {
+  closed,
+  connectTls,
+  readUntil,
+  seenHeader,
+  sendRaw,
+  startGateway,
+} from '../testing/gateway-fixture.ts'
 import { selfSigned } from '../testing/self-signed.ts'
 
 const SERVER = selfSigned('gateway')
 
-/** A connection that trusts the gateway's certificate and nothing else. */
-async function connectTls(port: number): Promise<TLSSocket> {
-  const socket = connect({ port, host: '127.0.0.1', ca: SERVER.cert })
-  socket.on('error', () => {})
-  await once(socket, 'secureConnect')
-  return socket
-}
-
 async function answerTo(port: number, bytes: string): Promise<string> {
-  const socket = await connectTls(port)
+  const socket = await connectTls(port, SERVER.cert)
   let received = ''
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1')
@@ -52,7 +51,7 @@ test('a request over TLS is verified, forwarded and known to have come over TLS'
 
 test('a new certificate is shown to new connections, and the old ones stay', async () => {
   const { port, key, gateway, close } = await startGateway({ tls: SERVER })
-  const before = await connectTls(port)
+  const before = await connectTls(port, SERVER.cert)
   const renewed = selfSigned('renewed')
   assert.ok('setSecureContext' in gateway.server)
   gateway.server.setSecureContext(renewed)
@@ -80,46 +79,6 @@ test('whoever speaks plain HTTP, or nothing at all, to the TLS listener is close
   await close()
 })
 
-test('slow heads, dripping bodies and answers that are not read are cut off over TLS, too', async () => {
-  const { port, key, upstream, close } = await startGateway({
-    tls: SERVER,
-    config: { gatewayStallSeconds: 1, requestHeadTimeoutSeconds: 1 },
-    answer: (request, response) => {
-      request.resume()
-      const block = Buffer.alloc(65_536)
-      const write = () => {
-        while (response.write(block));
-      }
-      response.on('drain', write)
-      if (request.method === 'GET') write()
-    },
-  })
-  const slow = await connectTls(port)
-  slow.write('GET / HTTP/1.1\r\nHost: a\r\n')
-  slow.resume()
-  await closed(slow)
-
-  const dripping = await connectTls(port)
-  dripping.write(head(key, 'Transfer-Encoding: chunked').replace('GET', 'POST'))
-  dripping.resume()
-  const timer = setInterval(() => dripping.write('1\r\nx\r\n'), 100)
-  const [upload] = await requestOf(upstream)
-  await Promise.all([closed(dripping), closed(upload)])
-  clearInterval(timer)
-  assert.equal(upload.complete, false)
-
-  const full = await connectTls(port)
-  full.write(head(key))
-  const [download] = await requestOf(upstream)
-  await closed(download.socket)
-  full.destroy()
-  await close()
-})
-
-function requestOf(upstream: NodeJS.EventEmitter): Promise<[IncomingMessage & { socket: Socket }]> {
-  return once(upstream, 'request') as Promise<[IncomingMessage & { socket: Socket }]>
-}
-
 test('a WebSocket opens over TLS', async () => {
   const { port, key, upstream, close } = await startGateway({ tls: SERVER })
   upstream.on('upgrade', (_request: IncomingMessage, socket: Socket) => {
@@ -129,7 +88,7 @@ test('a WebSocket opens over TLS', async () => {
     socket.on('error', () => {})
     socket.on('end', () => socket.end())
   })
-  const socket = await connectTls(port)
+  const socket = await connectTls(port, SERVER.cert)
   const lines = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
   socket.write(head(key, ...lines, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='))
   assert.match(await readUntil(socket, 'through'), /^HTTP\/1\.1 101 /)

@@ -129,6 +129,7 @@ test('while PostgreSQL is copied nothing is committed to it, and it is no source
     worker: 0,
     version: '0.1.0',
     startedAtMs: 1,
+    leaseMs: 1_000,
     position: 1,
     feedLagMs: 1,
     isLeader: false,

@@ -36,10 +36,7 @@ export interface StateChange {
   readonly propagation: Propagation
 }
 
-/** Timers count whole milliseconds, and may be early by one. */
-const TIMER_SLACK_MS = 2
-
-type Changing = Pick<Context, 'store' | 'follower' | 'members' | 'clock' | 'config'>
+type Changing = Pick<Context, 'store' | 'follower' | 'members' | 'clock'>
 
 /** What can be done to a credential's state. */
 export type StateStep =
@@ -121,14 +118,13 @@ async function carryOut(
   return done({ record, propagation }, written.position)
 }
 
-/** Waits for everybody: once a lease has passed, whoever has not said so acts on nothing older either. */
+/** Waits for everybody: once the longest lease has passed, whoever has not said so acts on nothing older either. */
 async function propagated(
-  { config, members }: Pick<Changing, 'config' | 'members'>,
+  { members }: Pick<Changing, 'members'>,
   position: number,
   startedMs: number,
 ): Promise<Propagation> {
-  const boundMs = config.leaseMs
-  const { nodes, confirmed } = await members.reached(position, boundMs + TIMER_SLACK_MS)
+  const { nodes, confirmed, boundMs } = await members.reached(position)
   const afterMs = Math.round((performance.now() - startedMs) * 10) / 10
   return { nodes, confirmed, afterMs, boundMs }
 }

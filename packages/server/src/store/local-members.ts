@@ -30,10 +30,11 @@ export class LocalMembers implements Membership {
     for (const listener of this.#listeners) listener.reached(memberId, position)
   }
 
-  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
+  async beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]> {
     const nowMs = this.#clock()
     this.#signs.set(sign.memberId, { sign, atMs: nowMs })
-    for (const [id, { atMs }] of this.#signs) if (nowMs - atMs > withinMs) this.#signs.delete(id)
+    for (const [id, { sign, atMs }] of this.#signs)
+      if (nowMs - atMs > sign.leaseMs + silenceMs) this.#signs.delete(id)
     return [...this.#signs.values()].map(({ sign }) => sign)
   }
 

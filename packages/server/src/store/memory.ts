@@ -104,7 +104,8 @@ class MemoryStore implements Store {
   async changesSince(position: number, limit: number): Promise<FeedPage> {
     this.#open()
     const changes = this.#changes.filter((change) => change.position > position).slice(0, limit)
-    return { head: this.#position, changes }
+    const hashAt = (at: number) => (at === 0 ? FIRST_AUDIT_HASH : (this.#audit[at - 1]?.hash ?? null))
+    return { head: this.#position, headHash: hashAt(this.#position)!, hash: hashAt(position), changes }
   }
 
   async position(): Promise<number> {
@@ -127,9 +128,9 @@ class MemoryStore implements Store {
     return this.#members.announce(memberId, position)
   }
 
-  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
+  async beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]> {
     this.#open()
-    return this.#members.beat(sign, withinMs)
+    return this.#members.beat(sign, silenceMs)
   }
 
   async leave(memberId: string): Promise<void> {
@@ -267,7 +268,9 @@ class MemoryStore implements Store {
     const entry = { ...audit, detail, position, workspaceId }
     const hash = auditHash(this.#audit.at(-1)?.hash ?? FIRST_AUDIT_HASH, entry)
     this.#audit.push(deepFreeze({ ...entry, hash }))
-    this.#changes.push(deepFreeze({ position, workspaceId, atMs: audit.atMs, touched: touchedBy(write) }))
+    this.#changes.push(
+      deepFreeze({ position, hash, workspaceId, atMs: audit.atMs, touched: touchedBy(write) }),
+    )
     this.#position = position
     return position
   }

@@ -33,9 +33,11 @@ export interface Store {
   commit(write: Write): Promise<CommitResult>
 
   /**
-   * Changes with a position greater than `position`, in order, at most `limit`, and the newest position, both as
-   * they were at one moment. Positions have no gaps and become visible in their order, so none is ever skipped;
-   * whoever does not get the one that follows its own was away for longer than changes are kept.
+   * Changes with a position greater than `position`, in order, at most `limit`, the newest position, and the hash of
+   * the audit entry at each of these and at `position`, all as they were at one moment. Positions have no gaps and
+   * become visible in their order, so none is ever skipped; whoever does not get the one that follows its own was away
+   * for longer than changes are kept. Whoever finds another hash at its own position followed what is no more: the
+   * database lost its newest commits, in a failover or a restore, and their positions were used anew.
    */
   changesSince(position: number, limit: number): Promise<FeedPage>
   /** The position of the newest committed change; 0 in a new store. */
@@ -51,10 +53,10 @@ export interface Store {
   /** Tells the listeners everywhere that a process acts on every change up to `position`. Best effort. */
   announce(memberId: string, position: number): Promise<void>
   /**
-   * Notes a sign of life, and gives the newest one of every process that gave one within `withinMs`, by the store's
-   * own clock, this one's included.
+   * Notes a sign of life, and gives the newest one of every process that lives, this one's included: that gave one
+   * within its own lease and `silenceMs` more, by the store's own clock.
    */
-  beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]>
+  beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]>
   /** Takes a process off the list that `beat` gives: it ends. */
   leave(memberId: string): Promise<void>
   /**
@@ -195,6 +197,10 @@ export type Conflict =
 export interface FeedPage {
   /** Position of the newest committed change; 0 in a new store. */
   readonly head: number
+  /** Hash of the audit entry at `head`; in a new store the one that the first entry is chained to. */
+  readonly headHash: string
+  /** Hash of the audit entry at the position that was asked about, 0 being as in a new store; null: it is not there. */
+  readonly hash: string | null
   readonly changes: readonly Change[]
 }
 
@@ -217,6 +223,8 @@ export interface SignOfLife {
   /** The release it runs. */
   readonly version: string
   readonly startedAtMs: number
+  /** How long it answers by what it has cached after the feed was last confirmed to it. Milliseconds. */
+  readonly leaseMs: number
   /** The newest change that it acts on. */
   readonly position: number
   /** Milliseconds since the feed was last confirmed to it; null: never yet. */
@@ -227,6 +235,8 @@ export interface SignOfLife {
 /** An entry of the feed: what changed, at which position. */
 export interface Change {
   readonly position: number
+  /** Of the audit entry at this position. */
+  readonly hash: string
   readonly workspaceId: string
   readonly atMs: number
   readonly touched: readonly { readonly table: TableName; readonly id: string }[]

@@ -171,6 +171,7 @@ test('signs of life go by the clock of the database, and those of the dead are f
     worker: 0,
     version: '1',
     startedAtMs: Date.now() + 3_600_000,
+    leaseMs: 1_000,
     position: 1,
     feedLagMs: 0.4,
     isLeader: true,
@@ -184,6 +185,31 @@ test('signs of life go by the clock of the database, and those of the dead are f
   await run(url, "UPDATE members SET seen_at_ms = seen_at_ms - 4000000 WHERE member_id = 'm1'")
   assert.equal((await stores[1]!.beat({ ...sign, memberId: 'm2' }, 60_000)).length, 1)
   assert.deepEqual(await run(url, 'SELECT member_id FROM members'), [{ member_id: 'm2' }])
+})
+
+test('a sign of the release before, which says nothing of a lease, has that of whoever asks', async (t) => {
+  const { url, stores } = await nodes(t, 1)
+  const { run } = await sharedCluster()
+  await run(
+    url,
+    'INSERT INTO members (member_id, node, worker, version, started_at_ms, position, is_leader, seen_at_ms) ' +
+      "VALUES ('old', 'a', 0, '0', 1, 1, 0, (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 5000)",
+  )
+  const sign = {
+    node: 'b',
+    worker: 0,
+    version: '1',
+    startedAtMs: 1,
+    position: 1,
+    feedLagMs: 1,
+    isLeader: false,
+  }
+  const leases = async (leaseMs: number) => {
+    const living = await stores[0]!.beat({ memberId: 'm1', ...sign, leaseMs }, 2500)
+    return living.map((one) => `${one.memberId} ${one.leaseMs}`).toSorted()
+  }
+  assert.deepEqual(await leases(60_000), ['m1 60000', 'old 60000'])
+  assert.deepEqual(await leases(1000), ['m1 1000'])
 })
 
 test('a first start that takes too long is told to the others, and a holder that is ended lets them in', async (t) => {

@@ -7,15 +7,17 @@ const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 /** Signs that nobody asks for any more. */
 const FORGOTTEN_MS = 60 * 60 * 1000
 
-const SIGN = 'member_id, node, worker, version, started_at_ms, position, feed_lag_ms, is_leader'
+const SIGN = 'member_id, node, worker, version, started_at_ms, lease_ms, position, feed_lag_ms, is_leader'
+/** A sign of the release before says nothing of the lease, which was the same for all then: $6 is the asker's own. */
+const LEASE = 'coalesce(lease_ms, $6)'
 
 /** Notes one sign, and gives it with the others'. What two processes would forget at once, one of them does. */
 const BEAT = `WITH moment AS MATERIALIZED (SELECT ${NOW_MS} AS now_ms),
   mine AS (
-    INSERT INTO members (${SIGN}, seen_at_ms) SELECT $1, $2, $3, $4, $5, $6, $7, $8, now_ms FROM moment
+    INSERT INTO members (${SIGN}, seen_at_ms) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, now_ms FROM moment
     ON CONFLICT (member_id) DO UPDATE SET node = excluded.node, worker = excluded.worker,
-      version = excluded.version, started_at_ms = excluded.started_at_ms, position = excluded.position,
-      feed_lag_ms = excluded.feed_lag_ms, is_leader = excluded.is_leader, seen_at_ms = excluded.seen_at_ms
+      version = excluded.version, started_at_ms = excluded.started_at_ms, lease_ms = excluded.lease_ms,
+      position = excluded.position, feed_lag_ms = excluded.feed_lag_ms, is_leader = excluded.is_leader, seen_at_ms = excluded.seen_at_ms
     RETURNING ${SIGN}
   ), forgotten AS (
     DELETE FROM members WHERE member_id IN (
@@ -23,13 +25,14 @@ const BEAT = `WITH moment AS MATERIALIZED (SELECT ${NOW_MS} AS now_ms),
   )
   SELECT ${SIGN} FROM mine
   UNION ALL
-  SELECT ${SIGN} FROM members, moment WHERE member_id <> $1 AND seen_at_ms >= now_ms - $9::bigint`
+  SELECT ${SIGN.replace('lease_ms', LEASE)} FROM members, moment
+    WHERE member_id <> $1 AND seen_at_ms >= now_ms - ${LEASE} - $10::bigint`
 
-export function beatStatement(sign: SignOfLife, withinMs: number): Statement {
-  const { memberId, node, worker, version, startedAtMs, position, feedLagMs, isLeader } = sign
+export function beatStatement(sign: SignOfLife, silenceMs: number): Statement {
+  const { memberId, node, worker, version, startedAtMs, leaseMs, position, feedLagMs, isLeader } = sign
   const lag = feedLagMs === null ? null : Math.round(feedLagMs)
-  const values = [memberId, node, worker, version, startedAtMs, position, lag, isLeader ? 1 : 0]
-  return { sql: BEAT, values: [...values, withinMs], isCommon: true }
+  const values = [memberId, node, worker, version, startedAtMs, leaseMs, position, lag, isLeader ? 1 : 0]
+  return { sql: BEAT, values: [...values, silenceMs], isCommon: true }
 }
 
 export function leaveStatement(memberId: string): Statement {
@@ -43,6 +46,7 @@ export function toSign(row: SqlRow): SignOfLife {
     worker: Number(row.worker),
     version: String(row.version),
     startedAtMs: Number(row.started_at_ms),
+    leaseMs: Number(row.lease_ms),
     position: Number(row.position),
     feedLagMs: row.feed_lag_ms === null ? null : Number(row.feed_lag_ms),
     isLeader: row.is_leader === 1,

@@ -178,6 +178,7 @@ test('look-ups and whole writes take one round trip each, credits two', async (t
     return proxy.trips() - before
   }
   assert.equal(await trips(() => far.read('api', 'api_1')), 1)
+  assert.equal(await trips(() => far.changesSince(1, 500)), 1)
   assert.equal(await trips(() => issue('crd2')), 1)
   assert.equal(await trips(() => Promise.all(['crd3', 'crd4', 'crd5', 'crd6'].map(issue))), 1)
   assert.equal(await trips(spend), 2)

@@ -199,9 +199,9 @@ class PostgresStore implements Store {
     return this.#control.announce(memberId, position)
   }
 
-  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
+  async beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]> {
     this.#mustBeOpen()
-    return (await this.#control.rows(beatStatement(sign, withinMs))).map(toSign)
+    return (await this.#control.rows(beatStatement(sign, silenceMs))).map(toSign)
   }
 
   async leave(memberId: string): Promise<void> {

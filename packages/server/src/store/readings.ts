@@ -1,4 +1,5 @@
 import type { Records, TableName } from '@credence/core'
+import { FIRST_AUDIT_HASH } from './audit-chain.ts'
 import { listStatement } from './list-query.ts'
 import type {
   AuditRow,
@@ -30,7 +31,7 @@ const AUDIT_COLUMNS =
 
 export function readingsFor(dialect: Dialect) {
   const selects = forEachTable((table) => statementsFor(table, dialect).select)
-  const [one, two, three] = [1, 2, 3].map(dialect.placeholder)
+  const [one, two, three, four] = [1, 2, 3, 4].map(dialect.placeholder)
   const byId = forEachTable((table) => `${selects[table]} WHERE t.id = ${one}`)
   const byName = forEachTable((table) =>
     table === 'workspace'
@@ -40,11 +41,14 @@ export function readingsFor(dialect: Dialect) {
   const audit =
     `SELECT ${AUDIT_COLUMNS} FROM audit WHERE workspace_id = ${one} AND position < ${two} ` +
     `ORDER BY position DESC LIMIT ${three}`
-  // Most polls find nothing new, and the head alone says so.
+  // Most polls find nothing new, and the one row of the feed says so.
+  const hashAt = (position: string) => `(SELECT hash FROM audit WHERE audit.position = ${position})`
   const changes =
-    'SELECT feed.position AS head, c.position, c.workspace_id, c.at_ms, c.touched FROM feed LEFT JOIN ' +
+    'SELECT feed.position AS head, feed.audit_hash AS head_hash, ' +
+    `CASE feed.position WHEN ${one} THEN feed.audit_hash ELSE ${hashAt(two!)} END AS hash_before, ` +
+    `c.position, ${hashAt('c.position')} AS hash, c.workspace_id, c.at_ms, c.touched FROM feed LEFT JOIN ` +
     '(SELECT position, workspace_id, at_ms, touched FROM changes ' +
-    `WHERE position > ${one} ORDER BY position LIMIT ${two}) c ON true WHERE feed.id = 1 ORDER BY c.position`
+    `WHERE position > ${three} ORDER BY position LIMIT ${four}) c ON true WHERE feed.id = 1 ORDER BY c.position`
   const idempotency =
     'SELECT request_digest, target_table, target_id, status, created_at_ms FROM idempotency ' +
     `WHERE scope = ${one} AND key = ${two}`
@@ -79,8 +83,10 @@ export function readingsFor(dialect: Dialect) {
       common(audit, [workspaceId, before ?? Number.MAX_SAFE_INTEGER, limit], (rows) => rows.map(toAuditRow)),
 
     changes: (position: number, limit: number): Reading<FeedPage> =>
-      common(changes, [position, limit], (rows) => ({
+      common(changes, [position, position, position, limit], (rows) => ({
         head: Number(rows[0]?.head ?? 0),
+        headHash: String(rows[0]?.head_hash ?? FIRST_AUDIT_HASH),
+        hash: position === 0 ? FIRST_AUDIT_HASH : ((rows[0]?.hash_before ?? null) as string | null),
         changes: rows.filter((row) => row.position !== null).map(toChange),
       })),
 
@@ -133,6 +139,7 @@ export function toAuditRow(row: SqlRow): AuditRow {
 function toChange(row: SqlRow): Change {
   return {
     position: Number(row.position),
+    hash: String(row.hash),
     workspaceId: String(row.workspace_id),
     atMs: Number(row.at_ms),
     touched: JSON.parse(String(row.touched)) as Change['touched'],

@@ -121,8 +121,8 @@ class SqliteStore extends SqliteReads implements Store {
     return this.#members.announce(memberId, position)
   }
 
-  async beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
-    return this.#members.beat(sign, withinMs)
+  async beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]> {
+    return this.#members.beat(sign, silenceMs)
   }
 
   async leave(memberId: string): Promise<void> {

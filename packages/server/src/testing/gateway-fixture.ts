@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { connect as connectOverTls, type TLSSocket } from 'node:tls'
 import type { Route } from '@credence/core'
 import { Gateway, type GatewayOptions } from '../gateway/gateway.ts'
 import { closedAfter } from './closed-after.ts'
@@ -141,4 +142,12 @@ async function* dataOf(socket: Socket): AsyncGenerator<[Buffer]> {
     if (!Buffer.isBuffer(chunk)) return
     yield [chunk]
   }
+}
+
+/** A connection that trusts the gateway's certificate and nothing else. */
+export async function connectTls(port: number, ca: string): Promise<TLSSocket> {
+  const socket = connectOverTls({ port, host: '127.0.0.1', ca })
+  socket.on('error', () => {})
+  await once(socket, 'secureConnect')
+  return socket
 }

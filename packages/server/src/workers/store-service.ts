@@ -40,9 +40,9 @@ export function serveStore(channel: Channel, store: Store): void {
     forgetIdempotencyBefore: (ms) => store.forgetIdempotencyBefore(ms),
     forgetChangesBefore: (ms) => store.forgetChangesBefore(ms),
     announce: (memberId, position) => store.announce(memberId, position),
-    beat(sign, withinMs) {
+    beat(sign, silenceMs) {
       members.add(sign.memberId)
-      return store.beat(sign, withinMs)
+      return store.beat(sign, silenceMs)
     },
     leave(memberId) {
       members.delete(memberId)

@@ -185,6 +185,7 @@ function aSign(memberId: string): SignOfLife {
     worker: 1,
     version: '0.1.0',
     startedAtMs: 1_000,
+    leaseMs: 1_000,
     position: 7,
     feedLagMs: 12,
     isLeader: false,

@@ -46,8 +46,8 @@ export class WorkerStore extends SqliteReads implements Store {
     return this.#ask((writer) => writer.announce(memberId, position))
   }
 
-  beat(sign: SignOfLife, withinMs: number): Promise<readonly SignOfLife[]> {
-    return this.#ask((writer) => writer.beat(sign, withinMs))
+  beat(sign: SignOfLife, silenceMs: number): Promise<readonly SignOfLife[]> {
+    return this.#ask((writer) => writer.beat(sign, silenceMs))
   }
 
   leave(memberId: string): Promise<void> {

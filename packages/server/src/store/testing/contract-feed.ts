@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { verifyAuditChain } from '../audit-chain.ts'
+import { FIRST_AUDIT_HASH, verifyAuditChain } from '../audit-chain.ts'
 import type { AuditRow, Change, Store } from '../port.ts'
 import type { Check } from './contract-check.ts'
 import { anApi, anAudit, aPrincipal, aWrite, commitPuts, positionOf, put, seed } from './contract-records.ts'
@@ -69,13 +69,47 @@ export const FEED_CHECKS: readonly Check[] = [
   {
     name: 'a page of the feed tells the newest position too, beyond its own end and where it is empty',
     async run(store) {
-      assert.deepEqual(await store.changesSince(0, 5), { head: 0, changes: [] })
+      const empty = await store.changesSince(0, 5)
+      assert.deepEqual([empty.head, empty.changes], [0, []])
       await seed(store)
       for (let i = 0; i < 6; i++) await store.commit(aWrite())
       const page = await store.changesSince(2, 3)
       assert.deepEqual([page.head, page.changes.map(({ position }) => position)], [7, [3, 4, 5]])
-      assert.deepEqual(await store.changesSince(7, 3), { head: 7, changes: [] })
-      assert.deepEqual(await store.changesSince(9, 3), { head: 7, changes: [] })
+      for (const [position, limit] of [
+        [7, 3],
+        [9, 3],
+        [0, 0],
+      ] as const) {
+        const { head, changes } = await store.changesSince(position, limit)
+        assert.deepEqual([head, changes], [7, []])
+      }
+    },
+  },
+  {
+    name: 'a page of the feed tells the hash of each position: the one asked about, those of its changes, the newest',
+    async run(store) {
+      const empty = await store.changesSince(0, 5)
+      assert.deepEqual([empty.hash, empty.headHash], [FIRST_AUDIT_HASH, FIRST_AUDIT_HASH])
+      await seed(store)
+      for (let i = 0; i < 6; i++) await store.commit(aWrite({ workspaceId: i % 2 === 0 ? 'ws_2' : 'ws_1' }))
+      const hashes = [FIRST_AUDIT_HASH, ...(await wholeTrail(store)).map(({ hash }) => hash)]
+      assert.equal(new Set(hashes).size, 8)
+      for (const limit of [0, 3, 10]) {
+        for (let position = 0; position <= 7; position++) {
+          const page = await store.changesSince(position, limit)
+          assert.deepEqual([page.hash, page.headHash], [hashes[position], hashes[7]])
+          for (const change of page.changes) assert.equal(change.hash, hashes[change.position])
+        }
+      }
+      const beyond = await store.changesSince(8, 3)
+      assert.deepEqual([beyond.hash, beyond.headHash], [null, hashes[7]])
+      await store.forgetChangesBefore(Number.MAX_SAFE_INTEGER)
+      for (const position of [0, 3, 7])
+        assert.equal(
+          (await store.changesSince(position, 3)).hash,
+          hashes[position],
+          'also where changes were forgotten',
+        )
     },
   },
   {
@@ -88,7 +122,8 @@ export const FEED_CHECKS: readonly Check[] = [
       const { head, changes } = await store.changesSince(0, 10)
       assert.deepEqual([head, changes.map(({ position }) => position)], [4, [4]])
       await store.forgetChangesBefore(8_000)
-      assert.deepEqual(await store.changesSince(0, 10), { head: 4, changes: [] })
+      const forgotten = await store.changesSince(0, 10)
+      assert.deepEqual([forgotten.head, forgotten.changes], [4, []])
       assert.equal(positionOf(await at(9_000)), 5)
       assert.equal((await wholeTrail(store)).length, 5)
     },

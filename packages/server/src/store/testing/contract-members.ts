@@ -32,8 +32,8 @@ export const MEMBER_CHECKS: readonly Check[] = [
   {
     name: 'signs of life are listed, each process once and with its newest, until it leaves or falls silent',
     async run(store) {
-      const listed = async (sign: SignOfLife, withinMs = 60_000) =>
-        (await store.beat(sign, withinMs)).toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
+      const listed = async (sign: SignOfLife) =>
+        (await store.beat(sign, 60_000)).toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
       const [first, second] = [aSign('m1'), aSign('m2', { worker: 2, feedLagMs: null, isLeader: true })]
       assert.deepEqual(await listed(first), [first])
       assert.deepEqual(await listed(second), [first, second])
@@ -41,7 +41,19 @@ export const MEMBER_CHECKS: readonly Check[] = [
       assert.deepEqual(await listed(newer), [newer, second])
       await store.leave('m2')
       assert.deepEqual(await listed(newer), [newer])
-      await until(async () => (await listed(second, 1)).length === 1)
+    },
+  },
+  {
+    name: 'whoever falls silent is given up by its own lease and the silence that is allowed, whoever asks',
+    async run(store) {
+      const [brief, long] = [aSign('m1', { leaseMs: 100 }), aSign('m2', { leaseMs: 60_000 })]
+      const listed = async (sign: SignOfLife, silenceMs: number) =>
+        (await store.beat(sign, silenceMs)).map(({ memberId }) => memberId).toSorted()
+      await store.beat(long, 1)
+      for (const endMs = Date.now() + 150; Date.now() < endMs; )
+        assert.deepEqual(await listed(brief, 1), ['m1', 'm2'], 'the one that lives long is not given up')
+      await until(async () => (await listed(long, 1)).join() === 'm2')
+      assert.deepEqual(await listed(brief, 1), ['m1', 'm2'], 'and who was given up may come back')
     },
   },
   {
@@ -111,6 +123,7 @@ function aSign(memberId: string, over: Partial<SignOfLife> = {}): SignOfLife {
     worker: 0,
     version: '0.1.0',
     startedAtMs: 1_000,
+    leaseMs: 1_000,
     position: 7,
     feedLagMs: 12,
     isLeader: false,

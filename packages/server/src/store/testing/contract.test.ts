@@ -1,8 +1,9 @@
 /** Negative controls: stores broken in one way each, and the check that must notice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { FIRST_AUDIT_HASH } from '../audit-chain.ts'
 import { openMemoryStore } from '../memory.ts'
-import type { Put, Store, Write } from '../port.ts'
+import type { Put, SignOfLife, Store, Write } from '../port.ts'
 import { checkDurable, STORE_CHECKS } from './contract.ts'
 import { checkShared } from './contract-members.ts'
 
@@ -63,8 +64,8 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     make: () =>
       broken((store) => ({
         async changesSince(position, limit) {
-          const { head, changes } = await store.changesSince(position, limit)
-          return { head, changes: changes.filter((change) => change.position % 13 !== 0) }
+          const page = await store.changesSince(position, limit)
+          return { ...page, changes: page.changes.filter((change) => change.position % 13 !== 0) }
         },
       })),
   },
@@ -74,8 +75,31 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     make: () =>
       broken((store) => ({
         async changesSince(position, limit) {
-          const { changes } = await store.changesSince(position, limit)
-          return { head: changes.at(-1)?.position ?? position, changes }
+          const page = await store.changesSince(position, limit)
+          return { ...page, head: page.changes.at(-1)?.position ?? position }
+        },
+      })),
+  },
+  {
+    fault: 'says of no position which history led to it',
+    noticedBy: /the hash of each position/,
+    make: () =>
+      broken((store) => ({
+        async changesSince(position, limit) {
+          const page = await store.changesSince(position, limit)
+          return { ...page, hash: FIRST_AUDIT_HASH }
+        },
+      })),
+  },
+  {
+    fault: 'tells the newest hash for every position',
+    noticedBy: /the hash of each position/,
+    make: () =>
+      broken((store) => ({
+        async changesSince(position, limit) {
+          const page = await store.changesSince(position, limit)
+          const changes = page.changes.map((change) => ({ ...change, hash: page.headHash }))
+          return { ...page, changes }
         },
       })),
   },
@@ -85,8 +109,8 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     make: () =>
       broken((store) => ({
         async changesSince(position, limit) {
-          const { changes } = await store.changesSince(position, limit)
-          return { head: changes.at(-1)?.position ?? 0, changes }
+          const page = await store.changesSince(position, limit)
+          return { ...page, head: page.changes.at(-1)?.position ?? 0 }
         },
       })),
   },
@@ -105,6 +129,21 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     fault: 'lists a process that left',
     noticedBy: /signs of life/,
     make: () => broken(() => ({ leave: async () => {} })),
+  },
+  {
+    fault: 'gives others up by the lease of whoever asks',
+    noticedBy: /given up by its own lease/,
+    make: () => {
+      const signs = new Map<string, { sign: SignOfLife; atMs: number }>()
+      return broken(() => ({
+        async beat(mine, silenceMs) {
+          const nowMs = Date.now()
+          signs.set(mine.memberId, { sign: mine, atMs: nowMs })
+          const living = [...signs.values()].filter(({ atMs }) => nowMs - atMs <= mine.leaseMs + silenceMs)
+          return living.map(({ sign }) => sign)
+        },
+      }))
+    },
   },
   {
     fault: 'lets two first starts run at once',
