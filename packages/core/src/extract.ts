@@ -10,7 +10,7 @@ export interface Presented {
 
 export type Extraction = { readonly type: 'presented'; readonly presented: Presented } | Unextracted
 
-interface Unextracted {
+export interface Unextracted {
   readonly type: 'refused'
   readonly code: DenialCode
   readonly detail: string

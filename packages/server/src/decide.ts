@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { type Decision, publicCode, type VerifyRequest, verify } from '@credence/core'
+import { type Decision, publicCode, type VerifyRequest, verifyNow } from '@credence/core'
 import type { Context } from './context.ts'
 import type { DecisionVia } from './observe/decisions.ts'
 
@@ -17,7 +17,8 @@ export interface Asking {
  */
 export async function decide(context: Context, asking: Asking, request: VerifyRequest): Promise<Decision> {
   const startedMs = performance.now()
-  const decision = await verify(request, context.verifier)
+  const deciding = verifyNow(request, context.verifier)
+  const decision = deciding instanceof Promise ? await deciding : deciding
   observe(context, asking, request, decision, performance.now() - startedMs)
   return decision
 }
