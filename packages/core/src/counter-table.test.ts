@@ -56,6 +56,23 @@ describe('the table of counters', () => {
     assert.equal(table.size, 2)
   })
 
+  test('believes no remembered row: not of another table, nor after another counter took it', () => {
+    const tables = [new CounterTable(1), new CounterTable(2)]
+    const [kept, other] = [{ key: 'kept' }, { key: 'other' }]
+    use(tables[1]!, 'first', rate, 3)
+    for (const [index, table] of tables.entries()) {
+      table.keep(kept, rate, { a: 1 + index, b: NOW }, NOW)
+    }
+    for (const [index, table] of tables.entries()) assert.equal(table.find(kept)?.a, 1 + index)
+    tables[0]!.find(kept)
+    tables[0]!.keep(other, rate, { a: 9, b: NOW }, NOW)
+    assert.equal(tables[0]!.find(kept), undefined)
+    tables[0]!.keep(kept, rate, { a: 5, b: NOW }, NOW)
+    assert.equal(tables[0]!.find(kept)?.a, 5)
+    assert.equal(tables[0]!.find(other), undefined)
+    assert.equal(tables[0]!.size, 1)
+  })
+
   test('keeps every counter what it was while there come to be many', () => {
     const table = new CounterTable(1000)
     for (let index = 0; index < 1000; index += 1) use(table, `${index}`, rate, 1 + (index % 9))
