@@ -40,6 +40,8 @@ function limitsOf(owner: LimitOwner, record: Limited, exact: boolean): readonly 
       owner,
       limit: sharedLimit(limit),
       exact,
+      // There from the start, so that it stands within the object.
+      row: -1,
     }))
     known.set(record, applied)
   }

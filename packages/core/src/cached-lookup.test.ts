@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CachedLookup, LookupUnavailable, type RecordReader } from './cached-lookup.ts'
+import {
+  CachedLookup,
+  FROM_CACHE,
+  FROM_STORE,
+  LookupUnavailable,
+  type RecordReader,
+} from './cached-lookup.ts'
 import { aCredential, anApi, aRole } from './testing/records.ts'
 
 const held = { holds: () => true, overdueMs: () => 0 }
@@ -170,5 +176,39 @@ describe('the cached lookup', () => {
       standIns.add(standIn)
     }
     assert.ok(standIns.size > 200, `${standIns.size} stand in`)
+  })
+
+  it('empties a slot at once when the feed tells, when it is read anew, and when changes may have been missed', async () => {
+    const lookup = new CachedLookup({ read: async () => aRole() as never }, held, bounds(10))
+    const slotNow = async () => {
+      const role = await lookup.read('role', 'rol_000000000001')
+      assert.equal(lookup.slotOf('role', aRole()), null, 'an equal record is not the same one')
+      return lookup.slotOf('role', role!)!
+    }
+    for (const forget of [
+      () => lookup.invalidate('role', 'rol_000000000001'),
+      () => lookup.read('role', 'rol_000000000001'),
+      () => lookup.clear(),
+    ]) {
+      const slot = await slotNow()
+      assert.deepEqual(slot.record, aRole())
+      await forget()
+      assert.equal(slot.record, undefined)
+    }
+  })
+
+  it('says for each reading whether anything cached may answer it', () => {
+    let overdueMs = 0
+    const lease = { holds: () => overdueMs === 0, overdueMs: () => overdueMs }
+    const lookup = new CachedLookup({ read: async () => undefined }, lease, bounds(10))
+    const may = () =>
+      [FROM_CACHE, FROM_STORE, { from: 'memory', graceMs: 10 } as const].map((reading) =>
+        lookup.mayAnswer(reading),
+      )
+    assert.deepEqual(may(), [true, false, true])
+    overdueMs = 10
+    assert.deepEqual(may(), [false, false, true])
+    overdueMs = 11
+    assert.deepEqual(may(), [false, false, false])
   })
 })

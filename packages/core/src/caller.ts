@@ -3,6 +3,7 @@ import type { CachedLookup } from './cached-lookup.ts'
 import type { Identity } from './decision.ts'
 import { isAlive, type Life, lifeOf } from './life.ts'
 import type { AppliedLimit } from './limit.ts'
+import { sizeOf } from './record-size.ts'
 import type { Slot } from './record-table.ts'
 import type {
   ApiRecord,
@@ -61,8 +62,8 @@ export function prepareCaller(
   const credential = lookup.slotOf('credential', caller.credential)
   const principal = lookup.slotOf('principal', caller.principal)
   const roleSlots = roles.length === 0 ? NO_ROLES : slotsOf(roles, lookup)
-  if (api === null || credential === null || principal === null || roleSlots.length < roles.length)
-    return null
+  const areCached = api !== null && credential !== null && principal !== null
+  if (!areCached || roleSlots.length < roles.length) return null
   const { fromMs, untilMs } = life
   const { turn } = lookup
   const scopes = sharedScopes(caller.scopes)
@@ -96,7 +97,7 @@ export function recallCaller(
 }
 
 /** Most credentials of an API have one of a few lists of scopes: kept once, they stay in the processor's caches. */
-const scopeLists = new BoundedMap<string, readonly string[]>(1000)
+const scopeLists = new BoundedMap<string, readonly string[]>(1000, 1_000_000, sizeOf)
 
 function sharedScopes(scopes: readonly string[]): readonly string[] {
   const text = scopes.join(' ')

@@ -46,6 +46,41 @@ describe('the table of counters', () => {
     assert.equal(table.get('a'), undefined)
   })
 
+  test('gives a new counter nothing of the forgotten one whose place it takes', () => {
+    const table = new CounterTable(2)
+    for (let index = 0; index < 200; index += 1) {
+      assert.equal(table.get(`${index}`), undefined)
+      use(table, `${index}`, rate, 7, NOW + index)
+      assert.equal(table.get(`${index}`)?.a, 70_000)
+    }
+    assert.equal(table.size, 2)
+  })
+
+  test('believes no remembered row: not of another table, nor after another counter took it', () => {
+    const tables = [new CounterTable(1), new CounterTable(2)]
+    const [kept, other] = [{ key: 'kept' }, { key: 'other' }]
+    use(tables[1]!, 'first', rate, 3)
+    for (const [index, table] of tables.entries()) {
+      table.keep(kept, rate, { a: 1 + index, b: NOW }, NOW)
+    }
+    for (const [index, table] of tables.entries()) assert.equal(table.find(kept)?.a, 1 + index)
+    tables[0]!.find(kept)
+    tables[0]!.keep(other, rate, { a: 9, b: NOW }, NOW)
+    assert.equal(tables[0]!.find(kept), undefined)
+    tables[0]!.keep(kept, rate, { a: 5, b: NOW }, NOW)
+    assert.equal(tables[0]!.find(kept)?.a, 5)
+    assert.equal(tables[0]!.find(other), undefined)
+    assert.equal(tables[0]!.size, 1)
+  })
+
+  test('keeps every counter what it was while there come to be many', () => {
+    const table = new CounterTable(1000)
+    for (let index = 0; index < 1000; index += 1) use(table, `${index}`, rate, 1 + (index % 9))
+    for (let index = 0; index < 1000; index += 1) {
+      assert.deepEqual(table.get(`${index}`), { a: (1 + (index % 9)) * 10_000, b: NOW })
+    }
+  })
+
   test('marks each changed quota once, and no rate; what could not be written is marked again', () => {
     const table = new CounterTable(10)
     use(table, 'a', quota, 1)

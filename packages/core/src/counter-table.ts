@@ -4,6 +4,15 @@ import type { Limit } from './records.ts'
 /** A key and its counter, as they are written where they survive a restart. */
 export type CounterEntry = readonly [key: string, counter: Counter]
 
+/** The key of a counter. Whoever keeps it to ask again keeps the row where it was found last: a hint, never believed. */
+export interface CounterKey {
+  readonly key: string
+  row?: number
+}
+
+/** The row of what is not in the table. */
+const NO_ROW = -1
+
 /** How many counters an eviction looks at: enough to find one that is worth little, and constant. */
 const EVICTION_SAMPLE = 16
 /** The longest period there is: a counter older than this is full again, whatever its limit. */
@@ -20,9 +29,9 @@ export class CounterTable {
   readonly #rows = new Map<string, number>()
   /** `a` and `b` of each row, one row after the other. */
   #numbers = new Float64Array(2 * FIRST_ROWS)
+  readonly #keys: string[] = []
   /** By row; null: restored, and not asked for since. */
   readonly #limits: (Limit | null)[] = []
-  readonly #freeRows: number[] = []
   #dirtyQuotas = new Map<string, Counter>()
   #evictedInUse = 0
 
@@ -41,14 +50,25 @@ export class CounterTable {
   }
 
   get(key: string): Counter | undefined {
-    const row = this.#rows.get(key)
-    // A quota that was evicted before it could be written is still known by its mark.
-    return row === undefined ? this.#dirtyQuotas.get(key) : this.#counterAt(row)
+    return this.find({ key })
   }
 
   set(key: string, limit: Limit, counter: Counter, nowMs: number): void {
-    this.#set(key, limit, counter, nowMs)
-    if (limit.type === 'quota') this.#mark(key, counter)
+    this.keep({ key }, limit, counter, nowMs)
+  }
+
+  /** The same as get, by a key that is kept. */
+  find(wanted: CounterKey): Counter | undefined {
+    const row = this.#rowOf(wanted)
+    // A quota that was evicted before it could be written is still known by its mark.
+    return row === NO_ROW ? this.#dirtyQuotas.get(wanted.key) : this.#counterAt(row)
+  }
+
+  /** The same as set, by a key that is kept. */
+  keep(wanted: CounterKey, limit: Limit, counter: Counter, nowMs: number): void {
+    const row = this.#rowOf(wanted)
+    this.#write(row === NO_ROW ? this.#addRow(wanted.key, nowMs) : row, limit, counter)
+    if (limit.type === 'quota') this.#mark(wanted.key, counter)
   }
 
   /** Where nothing is spent, a clock that went back must be kept all the same: waiting would not count otherwise. */
@@ -79,21 +99,32 @@ export class CounterTable {
       const known = this.get(key)
       const isFurther =
         known !== undefined && (known.b > counter.b || (known.b === counter.b && known.a > counter.a))
-      if (!isFurther) this.#set(key, this.#limitOf(key), counter, counter.b)
+      if (isFurther) continue
+      const row = this.#rows.get(key)
+      if (row === undefined) this.#write(this.#addRow(key, counter.b), null, counter)
+      else this.#write(row, this.#limits[row]!, counter)
     }
   }
 
-  #set(key: string, limit: Limit | null, counter: Counter, nowMs: number): void {
-    const row = this.#rows.get(key) ?? this.#addRow(key, nowMs)
-    this.#numbers[2 * row] = counter.a
-    this.#numbers[2 * row + 1] = counter.b
+  #write(row: number, limit: Limit | null, { a, b }: Counter): void {
+    this.#numbers[2 * row] = a
+    this.#numbers[2 * row + 1] = b
     this.#limits[row] = limit
   }
 
+  #rowOf(wanted: CounterKey): number {
+    const { key, row } = wanted
+    if (row !== undefined && this.#keys[row] === key) return row
+    const found = this.#rows.get(key) ?? NO_ROW
+    wanted.row = found
+    return found
+  }
+
   #addRow(key: string, nowMs: number): number {
-    if (this.#rows.size >= this.#maxCounters) this.#evict(nowMs)
-    const row = this.#freeRows.pop() ?? this.#rows.size
+    const freed = this.#rows.size >= this.#maxCounters ? this.#evict(nowMs) : null
+    const row = freed ?? this.#rows.size
     this.#rows.set(key, row)
+    this.#keys[row] = key
     if (2 * row >= this.#numbers.length) {
       const grown = new Float64Array(2 * this.#numbers.length)
       grown.set(this.#numbers)
@@ -106,11 +137,6 @@ export class CounterTable {
     return { a: this.#numbers[2 * row]!, b: this.#numbers[2 * row + 1]! }
   }
 
-  #limitOf(key: string): Limit | null {
-    const row = this.#rows.get(key)
-    return row === undefined ? null : this.#limits[row]!
-  }
-
   #mark(key: string, counter: Counter): void {
     this.#dirtyQuotas.set(key, counter)
     if (this.#dirtyQuotas.size <= this.#maxCounters) return
@@ -121,8 +147,9 @@ export class CounterTable {
   /**
    * Forgets one of the oldest counters: one that is full again, which loses nothing, or else the one of which
    * least is in use. What was looked at and kept goes to the end, so that the next eviction looks at others.
+   * @returns its row; null: there is none
    */
-  #evict(nowMs: number): void {
+  #evict(nowMs: number): number | null {
     let least: string | null = null
     let leastUse = Number.POSITIVE_INFINITY
     for (const [key, row] of [...this.#rows.entries().take(EVICTION_SAMPLE)]) {
@@ -135,10 +162,11 @@ export class CounterTable {
       this.#rows.delete(key)
       this.#rows.set(key, row)
     }
-    if (least === null) return
-    this.#freeRows.push(this.#rows.get(least)!)
+    if (least === null) return null
+    const row = this.#rows.get(least)!
     this.#rows.delete(least)
     if (leastUse > 0) this.#evictedInUse += 1
+    return row
   }
 }
 

@@ -8,9 +8,13 @@ export interface Presented {
   readonly value: string
 }
 
-export type Extraction =
-  | { readonly type: 'presented'; readonly presented: Presented }
-  | { readonly type: 'refused'; readonly code: DenialCode; readonly detail: string }
+export type Extraction = { readonly type: 'presented'; readonly presented: Presented } | Unextracted
+
+export interface Unextracted {
+  readonly type: 'refused'
+  readonly code: DenialCode
+  readonly detail: string
+}
 
 /** Where else an API accepts a credential. */
 export interface ExtractRules {
@@ -40,14 +44,18 @@ export function extract(headers: RawHeaders, query: string, rules: ExtractRules)
     const at = findHeader(headers, place.name, 0)
     if (at === -1) continue
     const isRepeated = findHeader(headers, place.name, at + 1) !== -1
-    const extraction = add(found, place, headers[at]!, isRepeated)
-    if (extraction.type === 'refused') return extraction
-    found = extraction.presented
+    const presented = add(found, place, headers[at]!, isRepeated)
+    if ('code' in presented) return presented
+    found = presented
   }
   if (rules.queryParameter !== null && query.length > 1) {
     const [value, ...others] = new URLSearchParams(query).getAll(rules.queryParameter)
     const where = `query parameter ${rules.queryParameter}`
-    if (value !== undefined) return add(found, { where, read: readBareKey }, value, others.length > 0)
+    if (value !== undefined) {
+      const presented = add(found, { where, read: readBareKey }, value, others.length > 0)
+      if ('code' in presented) return presented
+      found = presented
+    }
   }
   return found === null
     ? refused('MISSING', missingDetail(query, rules))
@@ -81,14 +89,14 @@ function add(
   { where, read }: Place,
   value: string,
   isRepeated: boolean,
-): Extraction {
+): Presented | Unextracted {
   if (isRepeated) return refused('MALFORMED', `${where} stands more than once`)
   const presented = read(value)
   if (presented === null) return refused('MALFORMED', `${where} does not hold a credential`)
   if (found !== null && found.value !== presented.value) {
     return refused('AMBIGUOUS', `${where} holds another credential than an earlier place`)
   }
-  return { type: 'presented', presented: found ?? presented }
+  return found ?? presented
 }
 
 /** `Scheme SP credentials` (RFC 9110 section 11.4); the scheme's case does not count. */
@@ -125,6 +133,6 @@ function missingDetail(query: string, rules: ExtractRules): string {
   return 'neither Authorization nor X-API-Key is there'
 }
 
-function refused(code: DenialCode, detail: string): Extraction {
+function refused(code: DenialCode, detail: string): Unextracted {
   return { type: 'refused', code, detail }
 }

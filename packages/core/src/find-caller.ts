@@ -2,7 +2,7 @@ import { appliedLimits } from './applied-limits.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
 import { type Caller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
 import { type Decision, type Identity, refuse } from './decision.ts'
-import { type ExtractRules, extract, type Presented } from './extract.ts'
+import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { prove } from './prove.ts'
 import type { ApiRecord, CredentialKind, RoleRecord, Route } from './records.ts'
@@ -81,7 +81,11 @@ export async function completeCaller(
 
 const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
 
-export function presentedIn({ credential, headers, query }: VerifyRequest, rules: ExtractRules) {
+/** What the request presents, given or found in its headers, or why that cannot be told. */
+export function presentedIn(
+  { credential, headers, query }: VerifyRequest,
+  rules: ExtractRules,
+): Presented | Unextracted {
   if (credential !== null) return credential
   const extraction = extract(headers, query, rules)
   return extraction.type === 'refused' ? extraction : extraction.presented

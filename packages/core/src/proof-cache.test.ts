@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
+import type { PreparedCaller } from './caller.ts'
 import { ProofCache } from './proof-cache.ts'
 import { aRequest, Installation } from './testing/installation.ts'
+import { aCredential, anApi, aPrincipal } from './testing/records.ts'
 import { verify } from './verify.ts'
 
 describe('the proof cache', () => {
@@ -50,4 +52,60 @@ describe('the proof cache', () => {
     proofs.clear()
     assert.equal(proofs.get('98'), undefined)
   })
+
+  it('takes no string for another whose key begins alike: only the whole key is believed', () => {
+    const proofs = new ProofCache(10, randomBytes)
+    const proven = { credentialId: 'c', version: 1, sealedDigest: 'k1.x' }
+    proofs.set('alike, one', proven)
+    proofs.prepare('alike, one', aPreparedCaller())
+    assert.equal(proofs.get('alike, other'), undefined)
+    assert.equal(proofs.callerOf('alike, other'), null)
+    proofs.prepare('alike, other', aPreparedCaller())
+    proofs.delete('alike, other')
+    assert.equal(proofs.get('alike, one'), proven, 'nor forgets one for the other')
+    proofs.set('alike, other', { ...proven, credentialId: 'd' })
+    assert.equal(proofs.get('alike, other')?.credentialId, 'd')
+    assert.equal(proofs.get('alike, one'), undefined)
+  })
+
+  it('keeps a caller beside its proof alone, and until the proof is made anew', () => {
+    const proofs = new ProofCache(10, randomBytes)
+    const proven = { credentialId: 'c', version: 1, sealedDigest: 'k1.x' }
+    const caller = aPreparedCaller()
+    proofs.prepare('key', caller)
+    assert.equal(proofs.callerOf('key'), null)
+    proofs.set('key', proven)
+    proofs.prepare('key', caller)
+    assert.equal(proofs.callerOf('key'), caller)
+    assert.deepEqual(proofs.get('key'), proven)
+    proofs.set('key', proven)
+    assert.equal(proofs.callerOf('key'), null)
+  })
+
+  it('is bounded in bytes too: callers with many scopes push out others', () => {
+    const kept = (scopes: readonly string[]) => {
+      const proofs = new ProofCache(100, randomBytes)
+      const keys = Array.from({ length: 100 }, (_, index) => proofs.keyOf(String(index)))
+      for (const key of keys) {
+        proofs.set(key, { credentialId: 'c', version: 1, sealedDigest: 'k1.x' })
+        proofs.prepare(key, { ...aPreparedCaller(), scopes })
+      }
+      return keys.filter((key) => proofs.callerOf(key) !== null).length
+    }
+    const many = Array.from({ length: 100 }, (_, index) => `orders:items:${index}`)
+    assert.ok(kept(many) > 0 && kept(many) < 30, `${kept(many)} of 5 kB each, where 100 kB are allowed`)
+    assert.ok(kept([]) >= 50)
+  })
 })
+
+function aPreparedCaller(): PreparedCaller {
+  return {
+    ...{ kind: 'api_key', version: 1, turn: 0, fromMs: null, untilMs: null },
+    ...{
+      api: { record: anApi() },
+      credential: { record: aCredential() },
+      principal: { record: aPrincipal() },
+    },
+    ...{ roles: [], scopes: [], conditions: null, limits: [] },
+  }
+}

@@ -20,10 +20,11 @@ interface Entry {
   readonly caller: PreparedCaller | null
 }
 
-/** What an entry may take on average, in bytes; a prepared caller with many limits takes more. */
+/** What an entry may take on average; a prepared caller with many scopes, limits or conditions takes more. Bytes. */
 const BYTES_PER_ENTRY = 1024
-/** What it takes besides limits and roles. */
+/** What it takes without them. Records are not counted: slots keep none that the lookup does not keep. */
 const OWN_BYTES = 512
+const BYTES_PER_ROLE = 64
 
 /**
  * Remembers proofs under a digest salted per process, so that memory holds no presented secret and the cache
@@ -86,5 +87,7 @@ function firstBits(key: string): number {
 }
 
 function bytesOf({ caller }: Entry): number {
-  return caller === null ? OWN_BYTES : OWN_BYTES + sizeOf(caller.limits) + 64 * caller.roles.length
+  if (caller === null) return OWN_BYTES
+  const { scopes, limits, conditions, roles } = caller
+  return OWN_BYTES + sizeOf(scopes) + sizeOf(limits) + sizeOf(conditions) + BYTES_PER_ROLE * roles.length
 }

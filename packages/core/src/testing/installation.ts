@@ -129,6 +129,16 @@ export function aRequest(key: string | null, change: Partial<VerifyRequest> = {}
   }
 }
 
+/** The same as a door makes it: with the API `anApi()` as the lookup has it now. */
+export async function requestAtDoor(
+  key: string,
+  { lookup }: Verifier,
+  change: Partial<VerifyRequest> = {},
+): Promise<VerifyRequest> {
+  const api = await lookup.get('api', anApi().id)
+  return aRequest(key, { api: api!, ...change })
+}
+
 /** Bytes that differ at every call and are the same in every run. */
 function predictableBytes(): RandomBytes {
   let count = 0

@@ -279,6 +279,16 @@ test('a user agent is cut, and carries neither controls nor secrets', () => {
   assert.match(lastUserAgent ?? '', /^a\[2Jb crd_live_5Hd8kQ2mZx1a\[redacted\] x+$/)
 })
 
+test('of thousands of uses at once each is counted, the last one seen is the latest, and room is made for no more than may be', () => {
+  const { usage } = recorder({ maxEntries: 2 })
+  for (let n = 0; n < 3000; n++) {
+    usage.record(decision(['VALID', 'EXPIRED', 'REVOKED'][n % 3] as VerdictCode), facts(n, `agent ${n}`))
+  }
+  assert.deepEqual(countsOf(usage.peek(ID)), { '1 VALID': 1000, '1 EXPIRED': 1000 })
+  assert.deepEqual(usage.stats, { pending: 2, dropped: 1000 })
+  assert.equal(usage.peek(ID)[0]!.lastUserAgent, 'agent 2997')
+})
+
 test('a clock that was set back moves no last use back', () => {
   const { usage } = recorder()
   usage.record(decision(), facts(100, 'new'))

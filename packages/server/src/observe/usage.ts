@@ -1,4 +1,10 @@
-import { type Decision, type RawHeaders, singleHeader, type VerdictCode } from '@credence/core'
+import {
+  type CredentialRecord,
+  type Decision,
+  type RawHeaders,
+  singleHeader,
+  type VerdictCode,
+} from '@credence/core'
 import type { UsageDelta, UsageStore } from '../store/usage-port.ts'
 import { redactSecrets } from './redact.ts'
 import { withoutControls } from './terminal-text.ts'
@@ -23,6 +29,16 @@ export interface UsageOptions {
   readonly newFlushId: () => string
 }
 
+/** One use, until it is counted. */
+interface Use {
+  readonly credential: CredentialRecord
+  readonly version: number
+  readonly code: VerdictCode
+  readonly atMs: number
+  readonly ip: string | null
+  readonly userAgent: string | null
+}
+
 /** Uses of one version with one verdict, while they are counted. */
 type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] } & {
   /** The next one of the same credential, which has a handful at most. */
@@ -31,6 +47,11 @@ type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] } & {
 /** By credential, the first entry of each. */
 type Entries = Map<string, Entry>
 
+/**
+ * Uses that are counted together: the processor waits for the entries of many at once, where it would wait for that of
+ * each request alone.
+ */
+const COUNTED_TOGETHER = 256
 const MAX_USER_AGENT_LENGTH = 128
 /** What is longer is cut when it comes and not only when it is written, so that what waits is bounded. */
 const MAX_WAITING_USER_AGENT_LENGTH = 512
@@ -46,6 +67,8 @@ const MAX_TRIES = 3600
 export class UsageRecorder {
   readonly #options: UsageOptions
   readonly #stopTimer: () => void
+  /** The last uses, which are not among the pending ones yet. */
+  #uses: Use[] = []
   #pending: Entries = new Map()
   #pendingCount = 0
   /** What the flush under way, or to be repeated, has taken: neither waiting nor known to be written. */
@@ -67,17 +90,9 @@ export class UsageRecorder {
   record(decision: Decision, facts: UsageFacts): void {
     const { credential, version, code } = decision
     if (credential === null || version === null) return
-    const entry = this.#entryFor(credential.id, credential.workspaceId, version, code, facts.atMs)
-    if (entry === null) {
-      this.#dropped++
-      return
-    }
-    entry.count++
-    // A clock that was set back must not make the last use older than the first.
-    if (facts.atMs < entry.lastAtMs) return
-    entry.lastAtMs = facts.atMs
-    entry.lastIp = facts.ip
-    entry.lastUserAgent = waitingUserAgent(facts.headers)
+    const { atMs, ip, headers } = facts
+    this.#uses.push({ credential, version, code, atMs, ip, userAgent: waitingUserAgent(headers) })
+    if (this.#uses.length >= COUNTED_TOGETHER) this.#countUses()
   }
 
   /**
@@ -85,6 +100,7 @@ export class UsageRecorder {
    * is then missing from the answer for a moment. One whose outcome is unknown may be in both until it is repeated.
    */
   peek(credentialId: string): UsageDelta[] {
+    this.#countUses()
     const deltas = [this.#inFlight, this.#pending].flatMap((entries) => deltasOf(entries.get(credentialId)))
     const merged: UsageDelta[] = []
     for (const delta of deltas) {
@@ -97,6 +113,7 @@ export class UsageRecorder {
 
   /** Entries that wait, and uses that were not counted since the start. */
   get stats(): { readonly pending: number; readonly dropped: number } {
+    this.#countUses()
     return { pending: this.#pendingCount + this.#inFlightCount, dropped: this.#dropped }
   }
 
@@ -106,6 +123,7 @@ export class UsageRecorder {
    */
   async flush(): Promise<boolean> {
     while (this.#flushing !== null) await this.#flushing
+    this.#countUses()
     if (this.#pendingCount + this.#inFlightCount === 0) return true
     this.#flushing = this.#flushAll()
     try {
@@ -124,6 +142,7 @@ export class UsageRecorder {
   /** What is to be repeated first, then what waits. Never rejects. */
   async #flushAll(): Promise<boolean> {
     if (this.#inFlightCount > 0 && !(await this.#flushTaken())) return false
+    this.#countUses()
     if (this.#pendingCount === 0) return true
     this.#inFlight = this.#pending
     this.#inFlightCount = this.#pendingCount
@@ -155,14 +174,18 @@ export class UsageRecorder {
     this.#tries = 0
   }
 
+  #countUses(): void {
+    for (const use of this.#uses) {
+      const entry = this.#entryFor(use)
+      if (entry === null) this.#dropped++
+      else addUse(entry, use)
+    }
+    this.#uses = []
+  }
+
   /** The entry to count on, made if there is room for it; null: there is none. */
-  #entryFor(
-    credentialId: string,
-    workspaceId: string,
-    version: number,
-    code: VerdictCode,
-    atMs: number,
-  ): Entry | null {
+  #entryFor({ credential, version, code, atMs }: Use): Entry | null {
+    const { id: credentialId, workspaceId } = credential
     let last: Entry | null = null
     for (let entry = this.#pending.get(credentialId) ?? null; entry !== null; entry = entry.next) {
       if (entry.version === version && entry.code === code) return entry
@@ -186,6 +209,15 @@ export class UsageRecorder {
     this.#pendingCount++
     return made
   }
+}
+
+function addUse(entry: Entry, { atMs, ip, userAgent }: Use): void {
+  entry.count++
+  // A clock that was set back must not make the last use older than the first.
+  if (atMs < entry.lastAtMs) return
+  entry.lastAtMs = atMs
+  entry.lastIp = ip
+  entry.lastUserAgent = userAgent
 }
 
 function countOf(entries: Entries): number {
