@@ -1,5 +1,12 @@
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
 export {
+  type BasicCredentials,
+  type BasicReading,
+  CLIENT_ID_PREFIX,
+  readBasicCredentials,
+  usernameProblem,
+} from './basic-credentials.ts'
+export {
   type CacheBounds,
   CachedLookup,
   type Lease,
@@ -21,6 +28,7 @@ export {
 } from './extract.ts'
 export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
 export { type FeedReader, type FollowedChange, Follower, type FollowerOptions } from './follow.ts'
+export { generatePassword } from './generate-password.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {
   clientIp,
@@ -65,6 +73,13 @@ export type {
 export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority.ts'
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
+export {
+  type CommonPasswords,
+  PASSWORD_LENGTH,
+  type PasswordContext,
+  passwordProblem,
+  preparePassword,
+} from './password-rules.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
