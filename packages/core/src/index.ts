@@ -74,6 +74,16 @@ export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
 export {
+  type Argon2Cost,
+  type Argon2id,
+  CURRENT_COST,
+  decoyDigest,
+  digestPassword,
+  isPasswordOf,
+  needsUpgrade,
+  nodeArgon2id,
+} from './password-digest.ts'
+export {
   type CommonPasswords,
   PASSWORD_LENGTH,
   type PasswordContext,
@@ -160,3 +170,4 @@ export {
 } from './verdict.ts'
 export { verify } from './verify.ts'
 export type { Verifier, VerifyRequest } from './verify-request.ts'
+export { hashesAtOnce, WorkPool, type WorkPoolOptions } from './work-pool.ts'
