@@ -1,3 +1,4 @@
+export { AttemptLedger, type BackoffRule, mostAttempts } from './attempt-ledger.ts'
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
 export {
   type BasicCredentials,
@@ -29,6 +30,14 @@ export {
 export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
 export { type FeedReader, type FollowedChange, Follower, type FollowerOptions } from './follow.ts'
 export { generatePassword } from './generate-password.ts'
+export {
+  GUESS_RULES,
+  type Guess,
+  type GuessAnswer,
+  type GuessRules,
+  GuessThrottle,
+  type GuessThrottleOptions,
+} from './guess-throttle.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {
   clientIp,

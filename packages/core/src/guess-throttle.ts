@@ -1,0 +1,111 @@
+import { AttemptLedger, type BackoffRule } from './attempt-ledger.ts'
+import { BoundedMap } from './bounded-map.ts'
+
+export interface GuessRules {
+  /** For one username from one address. */
+  readonly pair: BackoffRule
+  /** For one username from all addresses together from which nobody has come in as it. */
+  readonly username: BackoffRule
+  /** For one address, whatever usernames it tries as which nobody has come in from there. */
+  readonly address: BackoffRule
+}
+
+const BACKOFF = { firstWaitMs: 1000, longestWaitMs: 900_000, forgetAfterMs: 3_600_000 } as const
+
+/** So many failures are free; then a wait of a second, doubled each time, never more than a quarter of an hour. */
+export const GUESS_RULES: GuessRules = {
+  pair: { free: 5, ...BACKOFF },
+  username: { free: 20, ...BACKOFF },
+  address: { free: 50, ...BACKOFF },
+}
+
+export interface GuessThrottleOptions {
+  readonly rules: GuessRules
+  /** Most pairs, usernames and addresses kept, each. */
+  readonly maxEntries: number
+}
+
+/** An attempt that was let through; whoever made it says how it ended. */
+export interface Guess {
+  readonly username: string
+  readonly address: string
+  /** Whether somebody has come in as this username from this address before. */
+  readonly isKnown: boolean
+}
+
+export type GuessAnswer =
+  | { readonly allowed: true; readonly guess: Guess }
+  | { readonly allowed: false; readonly retryAfterSeconds: number }
+
+/** How many addresses a username is known at: whoever has many pushes out his own only. */
+const MAX_KNOWN_ADDRESSES = 16
+
+/**
+ * Makes guessing slow, and locks nobody out for good: waits are capped, an attempt that comes too early counts for
+ * nothing, and from an address from which a username has come in before, only what failed from there counts. So
+ * others, however many, keep nobody from where they are known. Usernames that do not exist count like any other.
+ */
+export class GuessThrottle {
+  readonly #pairs: AttemptLedger
+  readonly #usernames: AttemptLedger
+  readonly #addresses: AttemptLedger
+  readonly #known: BoundedMap<string, readonly string[]>
+
+  constructor({ rules, maxEntries }: GuessThrottleOptions) {
+    this.#pairs = new AttemptLedger(rules.pair, maxEntries)
+    this.#usernames = new AttemptLedger(rules.username, maxEntries)
+    this.#addresses = new AttemptLedger(rules.address, maxEntries)
+    this.#known = new BoundedMap(maxEntries)
+  }
+
+  /** How much is kept, for tests and metrics. */
+  get size(): number {
+    return this.#pairs.size + this.#usernames.size + this.#addresses.size + this.#known.size
+  }
+
+  /**
+   * Whether a password may be compared now. It counts as failed until `succeeded` or `notMade` says otherwise, so any
+   * number at once are counted.
+   * @param username unique in the installation: with its workspace
+   * @param address of the client as far as it is one party: an IPv4 address, or the /64 of an IPv6 address
+   */
+  admit(username: string, address: string, nowMs: number): GuessAnswer {
+    const isKnown = this.#known.get(username)?.includes(address) ?? false
+    const guess: Guess = { username, address, isKnown }
+    const counted = this.#countedBy(guess)
+    const waitMs = Math.max(...counted.map(([ledger, key]) => ledger.waitMs(key, nowMs)))
+    if (waitMs > 0) return { allowed: false, retryAfterSeconds: Math.ceil(waitMs / 1000) }
+    for (const [ledger, key] of counted) ledger.count(key, nowMs)
+    return { allowed: true, guess }
+  }
+
+  /** The password was right: the pair begins anew and is known, and nobody else has gained anything. */
+  succeeded(guess: Guess): void {
+    this.notMade(guess)
+    this.#pairs.forget(pairKey(guess))
+    const { username, address } = guess
+    const others = (this.#known.get(username) ?? []).filter((one) => one !== address)
+    this.#known.set(username, [...others, address].slice(-MAX_KNOWN_ADDRESSES))
+  }
+
+  /** The password was compared with nothing, for want of room or of the store: nothing was learnt from it. */
+  notMade(guess: Guess): void {
+    for (const [ledger, key] of this.#countedBy(guess)) ledger.takeBack(key)
+  }
+
+  /** The password was changed or taken back: whoever knew the old one is known no longer. */
+  forgetKnown(username: string): void {
+    this.#known.delete(username)
+  }
+
+  #countedBy(guess: Guess): (readonly [AttemptLedger, string])[] {
+    const own = [this.#pairs, pairKey(guess)] as const
+    if (guess.isKnown) return [own]
+    return [own, [this.#usernames, guess.username], [this.#addresses, guess.address]]
+  }
+}
+
+/** An address has no space in it, so no two pairs give the same key. */
+function pairKey({ username, address }: Guess): string {
+  return `${address} ${username}`
+}
