@@ -88,7 +88,7 @@ export {
   CURRENT_COST,
   decoyDigest,
   digestPassword,
-  isPasswordOf,
+  matchingDigest,
   needsUpgrade,
   nodeArgon2id,
 } from './password-digest.ts'

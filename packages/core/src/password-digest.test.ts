@@ -7,7 +7,7 @@ import {
   CURRENT_COST,
   decoyDigest,
   digestPassword,
-  isPasswordOf,
+  matchingDigest,
   needsUpgrade,
   nodeArgon2id,
 } from './password-digest.ts'
@@ -24,6 +24,21 @@ function noted(): { argon2id: Argon2id; calls: Argon2Cost[] } {
     return nodeArgon2id(message, nonce, cost, tagBytes)
   }
   return { argon2id, calls }
+}
+
+/** A digest at little cost. */
+async function small(password = PASSWORD, cost = SMALL): Promise<Buffer> {
+  const nonce = randomBytes(16)
+  const tag = await nodeArgon2id(Buffer.from(password), nonce, cost, 32)
+  const [nonceText, tagText] = [nonce, tag].map((one) =>
+    Buffer.from(one).toString('base64').replace(/=+$/, ''),
+  )
+  const { memoryKib, passes, parallelism } = cost
+  return phc(`m=${memoryKib},t=${passes},p=${parallelism}`, nonceText, tagText)
+}
+
+async function isPasswordOf(digest: Uint8Array, password: string, argon2id = nodeArgon2id): Promise<boolean> {
+  return (await matchingDigest([digest], password, argon2id)) === 0
 }
 
 function phc(cost: string, nonce = 'A'.repeat(22), tag = 'B'.repeat(43)): Buffer {
@@ -73,17 +88,17 @@ describe('argon2id', () => {
 
 describe('the digest of a password', () => {
   test('says at which cost it was made, by today’s advice', async () => {
-    const digest = await digestPassword(PASSWORD, randomBytes, nodeArgon2id)
+    const digest = await digestPassword(PASSWORD, null, randomBytes, nodeArgon2id)
     assert.match(
       digest.toString(),
       /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/,
     )
-    assert.ok(await isPasswordOf(digest, PASSWORD, nodeArgon2id))
+    assert.ok(await isPasswordOf(digest, PASSWORD))
   })
 
   test('is of that password and of no other', async () => {
-    const digest = await digestPassword(PASSWORD, randomBytes, nodeArgon2id, SMALL)
-    assert.ok(await isPasswordOf(digest, PASSWORD, nodeArgon2id))
+    const digest = await small()
+    assert.ok(await isPasswordOf(digest, PASSWORD))
     for (const other of [
       '',
       'hurdle vex quib gna',
@@ -91,35 +106,60 @@ describe('the digest of a password', () => {
       `${PASSWORD} `,
       `${PASSWORD}\0`,
     ]) {
-      assert.ok(!(await isPasswordOf(digest, other, nodeArgon2id)), other)
+      assert.ok(!(await isPasswordOf(digest, other)), other)
     }
   })
 
   test('has a nonce of its own: the same password never gives the same digest', async () => {
+    const free: Argon2id = async (message, nonce) => Buffer.concat([message, nonce]).subarray(-32)
     const digests = new Set<string>()
-    for (let index = 0; index < 20; index += 1) {
-      digests.add((await digestPassword(PASSWORD, randomBytes, nodeArgon2id, SMALL)).toString())
+    for (let index = 0; index < 100; index += 1) {
+      digests.add((await digestPassword(PASSWORD, null, randomBytes, free)).toString())
     }
-    assert.equal(digests.size, 20)
+    assert.equal(digests.size, 100)
+  })
+
+  test('shares the nonce of its sibling, so that one hash compares a password with both versions', async () => {
+    const { argon2id, calls } = noted()
+    const first = await digestPassword('tundra lobster quill', null, randomBytes, argon2id)
+    const second = await digestPassword(PASSWORD, first, randomBytes, argon2id)
+    calls.length = 0
+    assert.equal(await matchingDigest([first, second], PASSWORD, argon2id), 1)
+    assert.equal(await matchingDigest([second, first], PASSWORD, argon2id), 0)
+    assert.equal(await matchingDigest([first, second], 'hurdle vex', argon2id), null)
+    assert.equal(calls.length, 3)
+  })
+
+  test('takes over no cost that is of old, and then each is compared at its own', async () => {
+    const { argon2id, calls } = noted()
+    const old = await small('tundra lobster quill')
+    const digest = await digestPassword(PASSWORD, old, randomBytes, argon2id)
+    assert.ok(!needsUpgrade(digest))
+    assert.equal(await matchingDigest([old, digest], PASSWORD, argon2id), 1)
+    assert.equal(await matchingDigest([old, digest], 'tundra lobster quill', argon2id), 0)
+    assert.deepEqual(
+      calls.slice(1),
+      [SMALL, CURRENT_COST, SMALL, CURRENT_COST],
+      'all, whether one matched before',
+    )
   })
 
   test('is checked at the cost it was made at, whatever today’s is', async () => {
     const { argon2id, calls } = noted()
     const cost = { memoryKib: 128, passes: 3, parallelism: 2 }
-    const digest = await digestPassword(PASSWORD, randomBytes, argon2id, cost)
-    assert.ok(await isPasswordOf(digest, PASSWORD, argon2id))
-    assert.deepEqual(calls, [cost, cost])
+    assert.ok(await isPasswordOf(await small(PASSWORD, cost), PASSWORD, argon2id))
+    assert.deepEqual(calls, [cost])
   })
 
   test('is sealed as every digest is, and opens for nobody else', async () => {
     const key = randomBytes(32)
     const keys: SealingKeys = { currentId: 'k1', key: () => key }
     const context = { workspaceId: 'ws', kind: 'basic', credentialId: 'c', version: 1 } as const
-    const digest = await digestPassword(PASSWORD, randomBytes, nodeArgon2id, SMALL)
+    const digest = await small()
     const sealed = sealDigest(digest, context, keys, randomBytes)
     assert.ok(!Buffer.from(sealed.slice(3), 'base64url').includes('argon2'))
     const opened = openDigest(sealed, context, keys)
-    assert.ok(opened !== null && (await isPasswordOf(opened, PASSWORD, nodeArgon2id)))
+    assert.ok(opened !== null && (await isPasswordOf(opened, PASSWORD)))
     assert.equal(openDigest(sealed, { ...context, credentialId: 'd' }, keys), null)
   })
 
@@ -160,7 +200,7 @@ describe('the digest of a password', () => {
 describe('the decoy', () => {
   test('costs one hash of today’s cost, as a digest of today does, and no password is its own', async () => {
     const decoy = decoyDigest(randomBytes)
-    const real = await digestPassword(PASSWORD, randomBytes, nodeArgon2id)
+    const real = await digestPassword(PASSWORD, null, randomBytes, nodeArgon2id)
     assert.equal(decoy.length, real.length)
     for (const digest of [decoy, real]) {
       const { argon2id, calls } = noted()

@@ -44,30 +44,40 @@ export const nodeArgon2id: Argon2id = (message, nonce, { memoryKib, passes, para
  * The digest of a password, as bytes of a PHC string: `$argon2id$v=19$m=…,t=…,p=…$nonce$tag`. It is for `sealDigest`
  * and nowhere else: sealed under the keyring, it cannot be guessed at by whoever has the database alone.
  * @param password as preparePassword makes it
+ * @param sibling of another version of the same credential, or null. Its nonce and cost are used again, unless the
+ *   cost is of old, so that one hash is enough to compare a password with both.
  */
 export async function digestPassword(
   password: string,
+  sibling: Uint8Array | null,
   randomBytes: RandomBytes,
   argon2id: Argon2id,
-  cost = CURRENT_COST,
 ): Promise<Buffer> {
-  const nonce = randomBytes(NONCE_BYTES)
+  const shared = sibling === null || needsUpgrade(sibling) ? null : readDigest(sibling)
+  const { cost, nonce } = shared ?? { cost: CURRENT_COST, nonce: randomBytes(NONCE_BYTES) }
   return written(cost, nonce, await argon2id(Buffer.from(password), nonce, cost, TAG_BYTES))
 }
 
 /**
- * Whether the password is the one that was digested, compared in constant time. What cannot be read is nobody's, and
- * takes as long as what can.
+ * The index of the digest that is the password's, or null: none. All are compared, in constant time, whether or not
+ * one matched before; siblings share a hash. What cannot be read is nobody's, and takes as long as what can.
  */
-export async function isPasswordOf(
-  digest: Uint8Array,
+export async function matchingDigest(
+  digests: readonly Uint8Array[],
   password: string,
   argon2id: Argon2id,
-): Promise<boolean> {
-  const read = readDigest(digest)
-  const { cost, nonce, tag } = read ?? { cost: CURRENT_COST, nonce: NO_NONCE, tag: NO_TAG }
-  const computed = await argon2id(Buffer.from(password), nonce, cost, tag.length)
-  return timingSafeEqual(computed, tag) && read !== null
+): Promise<number | null> {
+  const computed = new Map<string, Uint8Array>()
+  let matching: number | null = null
+  for (const [index, digest] of digests.entries()) {
+    const read = readDigest(digest)
+    const { cost, nonce, tag } = read ?? NOBODYS
+    const key = JSON.stringify([cost, nonce.toString('hex'), tag.length])
+    const hash = computed.get(key) ?? (await argon2id(Buffer.from(password), nonce, cost, tag.length))
+    computed.set(key, hash)
+    if (timingSafeEqual(hash, tag) && read !== null) matching = index
+  }
+  return matching
 }
 
 /**
@@ -95,8 +105,7 @@ interface Digest {
   readonly tag: Buffer
 }
 
-const NO_NONCE = Buffer.alloc(NONCE_BYTES)
-const NO_TAG = Buffer.alloc(TAG_BYTES)
+const NOBODYS: Digest = { cost: CURRENT_COST, nonce: Buffer.alloc(NONCE_BYTES), tag: Buffer.alloc(TAG_BYTES) }
 const FORM =
   /^\$argon2id\$v=19\$m=([1-9]\d{0,6}),t=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
 
