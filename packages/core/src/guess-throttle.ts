@@ -63,6 +63,11 @@ export class GuessThrottle {
     return this.#pairs.size + this.#usernames.size + this.#addresses.size + this.#known.size
   }
 
+  /** How long until a password may be compared, in whole seconds; 0: now. Nothing is counted. */
+  waitSeconds(username: string, address: string, nowMs: number): number {
+    return this.#waitSeconds(this.#guessOf(username, address), nowMs)
+  }
+
   /**
    * Whether a password may be compared now. It counts as failed until `succeeded` or `notMade` says otherwise, so any
    * number at once are counted.
@@ -70,12 +75,10 @@ export class GuessThrottle {
    * @param address of the client as far as it is one party: an IPv4 address, or the /64 of an IPv6 address
    */
   admit(username: string, address: string, nowMs: number): GuessAnswer {
-    const isKnown = this.#known.get(username)?.includes(address) ?? false
-    const guess: Guess = { username, address, isKnown }
-    const counted = this.#countedBy(guess)
-    const waitMs = Math.max(...counted.map(([ledger, key]) => ledger.waitMs(key, nowMs)))
-    if (waitMs > 0) return { allowed: false, retryAfterSeconds: Math.ceil(waitMs / 1000) }
-    for (const [ledger, key] of counted) ledger.count(key, nowMs)
+    const guess = this.#guessOf(username, address)
+    const retryAfterSeconds = this.#waitSeconds(guess, nowMs)
+    if (retryAfterSeconds > 0) return { allowed: false, retryAfterSeconds }
+    for (const [ledger, key] of this.#countedBy(guess)) ledger.count(key, nowMs)
     return { allowed: true, guess }
   }
 
@@ -96,6 +99,15 @@ export class GuessThrottle {
   /** The password was changed or taken back: whoever knew the old one is known no longer. */
   forgetKnown(username: string): void {
     this.#known.delete(username)
+  }
+
+  #guessOf(username: string, address: string): Guess {
+    return { username, address, isKnown: this.#known.get(username)?.includes(address) ?? false }
+  }
+
+  #waitSeconds(guess: Guess, nowMs: number): number {
+    const waitMs = this.#countedBy(guess).map(([ledger, key]) => ledger.waitMs(key, nowMs))
+    return Math.ceil(Math.max(...waitMs) / 1000)
   }
 
   #countedBy(guess: Guess): (readonly [AttemptLedger, string])[] {

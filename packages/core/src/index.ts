@@ -83,6 +83,12 @@ export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
 export {
+  type PasswordAttempt,
+  PasswordCheck,
+  type PasswordCheckOptions,
+  type PasswordOutcome,
+} from './password-check.ts'
+export {
   type Argon2Cost,
   type Argon2id,
   CURRENT_COST,
