@@ -27,6 +27,8 @@ export class AttemptLedger {
   readonly #rule: BackoffRule
   readonly #maxEntries: number
   readonly #entries = new Map<string, Entry>()
+  /** Where the last eviction stopped looking. */
+  #hand = this.#entries.entries()
 
   /** @param maxEntries 1 or more */
   constructor(rule: BackoffRule, maxEntries: number) {
@@ -81,24 +83,29 @@ export class AttemptLedger {
   }
 
   /**
-   * Forgets what is forgotten anyway, or else the one of the oldest with the fewest attempts: a flood of names that
-   * are tried once pushes out its own, and not the one that is under attack.
+   * Forgets what is forgotten anyway, or else the one with the fewest attempts of those that are next to be looked at:
+   * a flood of names that are tried once pushes out its own, and not the one that is under attack.
    */
   #evict(nowMs: number): void {
     let least: string | null = null
     let leastCount = Number.POSITIVE_INFINITY
-    for (const [key, entry] of [...this.#entries.entries().take(EVICTION_SAMPLE)]) {
+    for (let looked = 0; looked < EVICTION_SAMPLE && leastCount > 0; looked += 1) {
+      const [key, entry] = this.#nextEntry()
       const count = nowMs - entry.atMs >= this.#rule.forgetAfterMs ? 0 : entry.count
       if (count < leastCount) {
         least = key
         leastCount = count
       }
-      if (count === 0) break
-      // What was looked at goes to the end, so that the next eviction looks at others.
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
     }
     if (least !== null) this.#entries.delete(least)
+  }
+
+  /** Round and round: an iterator that begins anew has to pass by all that was deleted at the beginning. */
+  #nextEntry(): [string, Entry] {
+    const next = this.#hand.next()
+    if (next.done !== true) return next.value
+    this.#hand = this.#entries.entries()
+    return this.#hand.next().value!
   }
 }
 
