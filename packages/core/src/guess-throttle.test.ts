@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { mostAttempts } from './attempt-ledger.ts'
-import { GUESS_RULES, type GuessAnswer, GuessThrottle } from './guess-throttle.ts'
+import { GUESS_RULES, type GuessAnswer, GuessThrottle, partyOf } from './guess-throttle.ts'
 import { checkProperty, refutes } from './testing/rounds.ts'
 
 const NOW = Date.UTC(2026, 5, 16, 12)
@@ -21,7 +21,13 @@ function comesIn(to: GuessThrottle, username: string, address: string, nowMs: nu
 }
 
 /** How many of `times` wrong guesses at one moment are let through. */
-function guesses(to: GuessThrottle, username: string, address: string, nowMs: number, times = 100): number {
+function guesses(
+  to: GuessThrottle,
+  username: string,
+  address: string | null,
+  nowMs: number,
+  times = 100,
+): number {
   return Array.from({ length: times }, () => to.admit(username, address, nowMs)).filter(
     ({ allowed }) => allowed,
   ).length
@@ -117,6 +123,17 @@ describe('the throttle of guesses', () => {
     assert.deepEqual(['192.0.2.0', '192.0.2.1', '192.0.2.16'].map(isKnown), [false, true, true])
     one.forgetKnown('ann')
     assert.equal(isKnown('192.0.2.16'), false)
+  })
+
+  test('takes all addresses of a /64 for one, and an address for the same however it is written', () => {
+    const one = throttle()
+    const all = Array.from({ length: 100 }, (_, host) => one.admit('ann', `2001:db8:0:7::${host + 1}`, NOW))
+    assert.equal(all.filter(({ allowed }) => allowed).length, 5)
+    assert.ok(one.admit('ann', '2001:db8:0:8::1', NOW).allowed)
+    assert.equal(partyOf('2001:DB8:0:7:0:0:0:1'), partyOf('2001:db8:0:7:ffff::'))
+    assert.equal(partyOf('::ffff:192.0.2.1'), partyOf('192.0.2.1'))
+    assert.notEqual(partyOf('192.0.2.1'), partyOf('192.0.2.2'))
+    assert.equal(guesses(one, 'bob', null, NOW), 5, 'whoever has none is one')
   })
 
   test('never keeps more than it may', () => {

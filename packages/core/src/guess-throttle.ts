@@ -1,5 +1,6 @@
 import { AttemptLedger, type BackoffRule } from './attempt-ledger.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { formatIp, parseIp } from './ip.ts'
 
 export interface GuessRules {
   /** For one username from one address. */
@@ -28,6 +29,7 @@ export interface GuessThrottleOptions {
 /** An attempt that was let through; whoever made it says how it ended. */
 export interface Guess {
   readonly username: string
+  /** As partyOf makes it. */
   readonly address: string
   /** Whether somebody has come in as this username from this address before. */
   readonly isKnown: boolean
@@ -36,6 +38,18 @@ export interface Guess {
 export type GuessAnswer =
   | { readonly allowed: true; readonly guess: Guess }
   | { readonly allowed: false; readonly retryAfterSeconds: number }
+
+/**
+ * The address of a client as far as it is one party: that of IPv4, and the first 64 bits of that of IPv6, since who
+ * has one address of those has them all. Clients without a known address are one party.
+ */
+export function partyOf(address: string | null): string {
+  const ip = address === null ? null : parseIp(address)
+  if (ip === null) return address ?? ''
+  return ip.version === 4
+    ? formatIp(ip)
+    : formatIp({ version: 6, groups: [...ip.groups.slice(0, 4), 0, 0, 0, 0] })
+}
 
 /** How many addresses a username is known at: whoever has many pushes out his own only. */
 const MAX_KNOWN_ADDRESSES = 16
@@ -64,7 +78,7 @@ export class GuessThrottle {
   }
 
   /** How long until a password may be compared, in whole seconds; 0: now. Nothing is counted. */
-  waitSeconds(username: string, address: string, nowMs: number): number {
+  waitSeconds(username: string, address: string | null, nowMs: number): number {
     return this.#waitSeconds(this.#guessOf(username, address), nowMs)
   }
 
@@ -72,9 +86,9 @@ export class GuessThrottle {
    * Whether a password may be compared now. It counts as failed until `succeeded` or `notMade` says otherwise, so any
    * number at once are counted.
    * @param username unique in the installation: with its workspace
-   * @param address of the client as far as it is one party: an IPv4 address, or the /64 of an IPv6 address
+   * @param address of the client, or null where it is not known
    */
-  admit(username: string, address: string, nowMs: number): GuessAnswer {
+  admit(username: string, address: string | null, nowMs: number): GuessAnswer {
     const guess = this.#guessOf(username, address)
     const retryAfterSeconds = this.#waitSeconds(guess, nowMs)
     if (retryAfterSeconds > 0) return { allowed: false, retryAfterSeconds }
@@ -101,7 +115,8 @@ export class GuessThrottle {
     this.#known.delete(username)
   }
 
-  #guessOf(username: string, address: string): Guess {
+  #guessOf(username: string, clientAddress: string | null): Guess {
+    const address = partyOf(clientAddress)
     return { username, address, isKnown: this.#known.get(username)?.includes(address) ?? false }
   }
 

@@ -37,6 +37,7 @@ export {
   type GuessRules,
   GuessThrottle,
   type GuessThrottleOptions,
+  partyOf,
 } from './guess-throttle.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {

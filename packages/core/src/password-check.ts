@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { RandomBytes } from './base62.ts'
 import { BoundedMap } from './bounded-map.ts'
-import type { Guess, GuessThrottle } from './guess-throttle.ts'
+import { type Guess, type GuessThrottle, partyOf } from './guess-throttle.ts'
 import { type Argon2id, decoyDigest, matchingDigest, needsUpgrade } from './password-digest.ts'
 import type { SecretVersion } from './records.ts'
 import type { WorkPool } from './work-pool.ts'
@@ -10,8 +10,8 @@ import type { WorkPool } from './work-pool.ts'
 export interface PasswordAttempt {
   /** Unique in the installation: with its workspace. */
   readonly username: string
-  /** Of the client, as GuessThrottle takes it. */
-  readonly address: string
+  /** Of the client; null where it is not known. */
+  readonly address: string | null
   /** As preparePassword makes it. */
   readonly password: string
   /** Every version of the credential, dead ones too, by the record of now; empty: nobody has this username. */
@@ -122,7 +122,7 @@ export class PasswordCheck {
    */
   #keyOf({ username, address, password, versions }: PasswordAttempt): string {
     const sealed = versions.map(({ version, sealedDigest }) => [version, sealedDigest])
-    const named = JSON.stringify([username, address, password, sealed])
+    const named = JSON.stringify([username, partyOf(address), password, sealed])
     return createHmac('sha256', this.#hmacKey).update(named).digest('base64')
   }
 }
