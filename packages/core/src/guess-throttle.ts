@@ -9,15 +9,25 @@ export interface GuessRules {
   readonly username: BackoffRule
   /** For one address, whatever usernames it tries as which nobody has come in from there. */
   readonly address: BackoffRule
+  /**
+   * For one username, what failed from where it is not known since it last came in anywhere (NIST SP 800-63B-4 section
+   * 3.2.2 allows 100): from then on those who are not known may try once in a long while.
+   */
+  readonly inARow: BackoffRule
 }
 
+const DAY_MS = 86_400_000
 const BACKOFF = { firstWaitMs: 1000, longestWaitMs: 900_000, forgetAfterMs: 3_600_000 } as const
 
-/** So many failures are free; then a wait of a second, doubled each time, never more than a quarter of an hour. */
+/**
+ * So many failures are free; then a wait of a second, doubled each time, never more than a quarter of an hour. After a
+ * hundred in a row it is a day, for those who are not known.
+ */
 export const GUESS_RULES: GuessRules = {
   pair: { free: 5, ...BACKOFF },
   username: { free: 20, ...BACKOFF },
   address: { free: 50, ...BACKOFF },
+  inARow: { free: 100, firstWaitMs: DAY_MS, longestWaitMs: DAY_MS, forgetAfterMs: 30 * DAY_MS },
 }
 
 export interface GuessThrottleOptions {
@@ -63,18 +73,21 @@ export class GuessThrottle {
   readonly #pairs: AttemptLedger
   readonly #usernames: AttemptLedger
   readonly #addresses: AttemptLedger
+  readonly #inARow: AttemptLedger
   readonly #known: BoundedMap<string, readonly string[]>
 
   constructor({ rules, maxEntries }: GuessThrottleOptions) {
     this.#pairs = new AttemptLedger(rules.pair, maxEntries)
     this.#usernames = new AttemptLedger(rules.username, maxEntries)
     this.#addresses = new AttemptLedger(rules.address, maxEntries)
+    this.#inARow = new AttemptLedger(rules.inARow, maxEntries)
     this.#known = new BoundedMap(maxEntries)
   }
 
   /** How much is kept, for tests and metrics. */
   get size(): number {
-    return this.#pairs.size + this.#usernames.size + this.#addresses.size + this.#known.size
+    const ledgers = [this.#pairs, this.#usernames, this.#addresses, this.#inARow]
+    return ledgers.reduce((sum, ledger) => sum + ledger.size, this.#known.size)
   }
 
   /** How long until a password may be compared, in whole seconds; 0: now. Nothing is counted. */
@@ -100,6 +113,7 @@ export class GuessThrottle {
   succeeded(guess: Guess): void {
     this.notMade(guess)
     this.#pairs.forget(pairKey(guess))
+    this.#inARow.forget(guess.username)
     const { username, address } = guess
     const others = (this.#known.get(username) ?? []).filter((one) => one !== address)
     this.#known.set(username, [...others, address].slice(-MAX_KNOWN_ADDRESSES))
@@ -110,9 +124,10 @@ export class GuessThrottle {
     for (const [ledger, key] of this.#countedBy(guess)) ledger.takeBack(key)
   }
 
-  /** The password was changed or taken back: whoever knew the old one is known no longer. */
-  forgetKnown(username: string): void {
+  /** The password was changed or taken back: whoever knew the old one is known no longer, and the row has ended. */
+  forget(username: string): void {
     this.#known.delete(username)
+    this.#inARow.forget(username)
   }
 
   #guessOf(username: string, clientAddress: string | null): Guess {
@@ -128,7 +143,12 @@ export class GuessThrottle {
   #countedBy(guess: Guess): (readonly [AttemptLedger, string])[] {
     const own = [this.#pairs, pairKey(guess)] as const
     if (guess.isKnown) return [own]
-    return [own, [this.#usernames, guess.username], [this.#addresses, guess.address]]
+    return [
+      own,
+      [this.#usernames, guess.username],
+      [this.#addresses, guess.address],
+      [this.#inARow, guess.username],
+    ]
   }
 }
 
