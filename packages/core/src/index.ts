@@ -1,4 +1,12 @@
+export { AttemptLedger, type BackoffRule, mostAttempts } from './attempt-ledger.ts'
 export { isBase62, type RandomBytes, randomBase62 } from './base62.ts'
+export {
+  type BasicCredentials,
+  type BasicReading,
+  CLIENT_ID_PREFIX,
+  readBasicCredentials,
+  usernameProblem,
+} from './basic-credentials.ts'
 export {
   type CacheBounds,
   CachedLookup,
@@ -32,10 +40,24 @@ export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
 export {
   type FeedPoint,
   type FeedReader,
+  type FeedReader,
+  type FollowedChange,
   type FollowedChange,
   Follower,
+  Follower,
+  type FollowerOptions,
   type FollowerOptions,
 } from './follow.ts'
+export { generatePassword } from './generate-password.ts'
+export {
+  GUESS_RULES,
+  type Guess,
+  type GuessAnswer,
+  type GuessRules,
+  GuessThrottle,
+  type GuessThrottleOptions,
+  partyOf,
+} from './guess-throttle.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export {
   clientIp,
@@ -105,6 +127,29 @@ export type {
 export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority.ts'
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
+export {
+  type PasswordAttempt,
+  PasswordCheck,
+  type PasswordCheckOptions,
+  type PasswordOutcome,
+} from './password-check.ts'
+export {
+  type Argon2Cost,
+  type Argon2id,
+  CURRENT_COST,
+  decoyDigest,
+  digestPassword,
+  matchingDigest,
+  needsUpgrade,
+  nodeArgon2id,
+} from './password-digest.ts'
+export {
+  type CommonPasswords,
+  PASSWORD_LENGTH,
+  type PasswordContext,
+  passwordProblem,
+  preparePassword,
+} from './password-rules.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
@@ -185,3 +230,4 @@ export {
 } from './verdict.ts'
 export { verify, verifyNow } from './verify.ts'
 export type { Verifier, VerifyRequest } from './verify-request.ts'
+export { hashesAtOnce, WorkPool, type WorkPoolOptions } from './work-pool.ts'
