@@ -40,12 +40,8 @@ export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
 export {
   type FeedPoint,
   type FeedReader,
-  type FeedReader,
-  type FollowedChange,
   type FollowedChange,
   Follower,
-  Follower,
-  type FollowerOptions,
   type FollowerOptions,
 } from './follow.ts'
 export { generatePassword } from './generate-password.ts'
