@@ -55,8 +55,8 @@ const COUNTED_TOGETHER = 256
 const MAX_USER_AGENT_LENGTH = 128
 /** What is longer is cut when it comes and not only when it is written, so that what waits is bounded. */
 const MAX_WAITING_USER_AGENT_LENGTH = 512
-/** Times that a flush is tried: at one a second, what waits for a store that is away for an hour is not lost. */
-const MAX_TRIES = 3600
+/** What waits for a store that is away for an hour is not lost: a flush is tried so long, once in each interval. */
+const GIVE_UP_AFTER_MS = 3_600_000
 
 /**
  * Counts uses in memory and writes the sums at intervals, in one batch. Recording never blocks and never throws.
@@ -159,7 +159,7 @@ export class UsageRecorder {
       this.#forgetTaken()
       return true
     } catch (error) {
-      if (this.#tries >= MAX_TRIES) {
+      if (this.#tries * this.#options.flushEveryMs >= GIVE_UP_AFTER_MS) {
         this.#dropped += countOf(this.#inFlight)
         this.#forgetTaken()
       }
