@@ -14,6 +14,7 @@ export interface ProofContext {
 }
 
 export type ProofResult =
+  /** `version` is one that the record has: the proof is remembered with its digest. */
   | { readonly type: 'proven'; readonly credential: CredentialRecord; readonly version: number }
   /** `detail` is for the operator; the caller of an API never sees it. */
   | { readonly type: 'refused'; readonly code: DenialCode; readonly detail: string }
