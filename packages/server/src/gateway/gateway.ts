@@ -240,6 +240,7 @@ function slowCallersOf({ config, log }: Context): SlowCallers {
   return new SlowCallers({
     windowMs: gatewayStallSeconds * 1000,
     windowBytes: Math.max(1, gatewayStallSeconds * gatewaySlowestBytesPerSecond),
+    checkEveryMs: OVERDUE_CHECK_MS,
     monotonic: () => performance.now(),
     onCut: (socket, what) =>
       log.info({ peer: socket.remoteAddress, what }, 'a caller was cut off: it was too slow'),

@@ -23,6 +23,7 @@ function startWatch(windowBytes: number) {
   const slowCallers = new SlowCallers({
     windowMs: 1000,
     windowBytes,
+    checkEveryMs: 100,
     monotonic: () => nowMs,
     onCut: (_socket, what) => cut.push(what),
   })
@@ -40,6 +41,10 @@ function startWatch(windowBytes: number) {
         },
         isPaused: () => state.paused,
       } as unknown as IncomingMessage)
+    },
+    /** The process does not run for so long. */
+    standStill(ms: number) {
+      nowMs += ms
     },
     /** So many steps of 100 ms, and what happens in each before the look. */
     pass(steps: number, step: () => void = () => {}) {
@@ -99,4 +104,15 @@ test('a body that comes too slowly is cut off, one that an upstream holds back o
     })
     assert.deepEqual(cut, isCut ? ['body'] : [], `${perStep} bytes each 100 ms, ${JSON.stringify(state)}`)
   }
+})
+
+test("time in which the process stood still is nobody's slowness, and excuses nothing that came before or after", () => {
+  const { socket, pass, standStill } = startWatch(100)
+  Object.assign(socket, { bytesWritten: 5000, writableLength: 5000 })
+  pass(6)
+  standStill(60_000)
+  pass(4)
+  assert.equal(socket.destroyed, false)
+  pass(2)
+  assert.equal(socket.destroyed, true)
 })

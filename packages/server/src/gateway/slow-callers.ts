@@ -6,6 +6,8 @@ export interface SlowCallersOptions {
   readonly windowMs: number
   /** The least that must move in a window in which the caller was waited for all the time. */
   readonly windowBytes: number
+  /** How often check() is called. Milliseconds. */
+  readonly checkEveryMs: number
   /** Milliseconds that only grow. */
   readonly monotonic: () => number
   /** Told of each connection that was cut, and of what the caller was too slow with. */
@@ -27,6 +29,7 @@ interface Connection {
 export class SlowCallers {
   readonly #options: SlowCallersOptions
   readonly #connections = new Map<Socket, Connection>()
+  #checkedAtMs: number | null = null
 
   constructor(options: SlowCallersOptions) {
     this.#options = options
@@ -47,7 +50,10 @@ export class SlowCallers {
   /** Looks at every connection; whoever made this calls it several times in a window. */
   check(): void {
     const { onCut } = this.#options
+    const lateMs = this.#lateMs()
     for (const [socket, { answer, body, request }] of this.#connections) {
+      answer.excuse(lateMs)
+      body.excuse(lateMs)
       const pending = socket.writableLength
       const isAwaited = request !== null && !request.complete && !request.isPaused()
       const slow = this.#isTooSlow(answer, pending > 0 ? socket.bytesWritten - pending : null)
@@ -60,6 +66,15 @@ export class SlowCallers {
       onCut(socket, slow)
       socket.destroy()
     }
+  }
+
+  /** For how long nothing could move because this process did not run: no caller's fault. */
+  #lateMs(): number {
+    const { checkEveryMs, monotonic } = this.#options
+    const nowMs = monotonic()
+    const expectedMs = (this.#checkedAtMs ?? nowMs) + checkEveryMs
+    this.#checkedAtMs = nowMs
+    return Math.max(0, nowMs - expectedMs)
   }
 
   /** @param bytes moved until now; null: nobody waits for the caller */
@@ -80,6 +95,10 @@ export class SlowCallers {
 class Wait {
   sinceMs: number | null = null
   bytes = 0
+
+  excuse(ms: number): void {
+    if (this.sinceMs !== null) this.sinceMs += ms
+  }
 
   restart(nowMs: number, bytes: number): void {
     this.sinceMs = nowMs
