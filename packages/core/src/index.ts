@@ -21,6 +21,15 @@ export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
 export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
 export {
+  checkDpopProof,
+  DPOP_ALGORITHMS,
+  type DpopError,
+  type DpopResult,
+  type ExpectedDpopProof,
+  MAX_DPOP_LENGTH,
+} from './dpop.ts'
+export { DpopNonces, type DpopNoncesOptions } from './dpop-nonces.ts'
+export {
   type Extraction,
   type ExtractRules,
   extract,
@@ -31,6 +40,7 @@ export {
 export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
 export { type FeedReader, type FollowedChange, Follower, type FollowerOptions } from './follow.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
+export { type HttpScheme, normalAuthority, normalHttpUri } from './http-uri.ts'
 export {
   clientIp,
   type Ip,
@@ -42,6 +52,7 @@ export {
   parseIpRange,
 } from './ip.ts'
 export { type Jwk, type JwkReading, readJwk, type VerificationKey } from './jwk.ts'
+export { jwkThumbprint } from './jwk-thumbprint.ts'
 export {
   JWS_REASONS,
   type JwsHeader,
@@ -102,6 +113,7 @@ export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-repla
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
+export { PROOF_WINDOW, type ProofClaim, type ProofWindow } from './proof-window.ts'
 export {
   type ApiRecord,
   type Conditions,
