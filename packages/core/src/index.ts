@@ -7,6 +7,19 @@ export {
   type RecordReader,
 } from './cached-lookup.ts'
 export {
+  type ClientCertificate,
+  type ClientCertificateReading,
+  certificateThumbprint,
+  MAX_CERTIFICATE_BYTES,
+  MAX_CHAIN_LENGTH,
+  readClientCertificate,
+} from './certificate-thumbprint.ts'
+export {
+  checkMessageSignature,
+  type ExpectedMessageSignature,
+  type MessageSignatureResult,
+} from './check-message-signature.ts'
+export {
   type ClaimMapping,
   claimMappingProblem,
   type MappingResult,
@@ -16,6 +29,7 @@ export {
 } from './claim-mapping.ts'
 export { claimAt, parseClaimPointer } from './claim-pointer.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export { type ContentDigestResult, checkContentDigest } from './content-digest.ts'
 export type { CounterEntry } from './counter-table.ts'
 export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
 export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
@@ -110,6 +124,12 @@ export type {
 export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority.ts'
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
+export type { SignedRequest } from './message-component.ts'
+export {
+  MESSAGE_ALGORITHMS,
+  type MessageAlgorithm,
+  type SignatureParameters,
+} from './message-signature.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
