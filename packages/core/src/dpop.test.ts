@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash, type KeyObject } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose'
 import {
   checkDpopProof,
   DPOP_ALGORITHMS,
@@ -77,6 +78,17 @@ describe('a DPoP proof', () => {
           keepUntilMs: NOW_MS + 60_000 + 300_000,
         },
       })
+    }
+  })
+
+  it('is accepted as jose signs it', async () => {
+    for (const alg of ['ES256', 'EdDSA', 'PS256'] as const) {
+      const { jwk, signer } = sampleKey(alg)
+      const text = await new SignJWT(CLAIMS)
+        .setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: jwk as JWK })
+        .sign(signer as KeyObject)
+      const result = check(text, { thumbprint: null })
+      assert.ok(result.ok && result.thumbprint === (await calculateJwkThumbprint(jwk as JWK)), alg)
     }
   })
 

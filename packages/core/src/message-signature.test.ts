@@ -3,6 +3,7 @@ import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { type Item, parseItem } from 'structured-headers'
 import { checkMessageSignature, type ExpectedMessageSignature } from './check-message-signature.ts'
 import { checkContentDigest } from './content-digest.ts'
@@ -16,6 +17,7 @@ import {
   signatureBase,
 } from './message-signature.ts'
 import { sampleKey, signBytes } from './testing/jws-samples.ts'
+import { checkProperty } from './testing/rounds.ts'
 
 const VECTORS = resolve(import.meta.dirname, '../../../vectors/rfc9421')
 
@@ -293,6 +295,56 @@ describe('a component', () => {
     }
     assert.equal(valueIn('"@query-param";name="c"'), '2')
     assert.equal(valueIn('"@path"', { target: '*' }), null)
+  })
+})
+
+describe('the base of a request', () => {
+  /** RFC 9421 section 2.5 once more, for parts that are written as they are meant. */
+  const fields = fc.uniqueArray(
+    fc.tuple(fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/), fc.stringMatching(/^[!-~]{0,9}$/)),
+    {
+      selector: ([name]) => name,
+      maxLength: 5,
+    },
+  )
+  const request = fc.record({
+    method: fc.constantFrom('GET', 'POST', 'PATCH'),
+    authority: fc.stringMatching(/^[a-z]{1,8}(\.[a-z]{2,5})?$/),
+    path: fc.stringMatching(/^\/[a-z0-9/._~-]{0,9}$/),
+    query: fc.constantFrom('', '?', '?a=b', '?a=b&c=%20'),
+    fields,
+  })
+
+  it('has one line for each component in the order in which they are covered, and the parameters last', () => {
+    checkProperty(
+      'bases',
+      300,
+      fc.property(
+        request,
+        fc.nat(),
+        fc.integer({ min: 0, max: 999_999_999_999_999 }),
+        ({ method, authority, path, query, fields }, turn, created) => {
+          const lines: [string, string][] = [
+            ['@method', method],
+            ['@authority', authority],
+            ['@path', path],
+            ['@query', query === '' ? '?' : query],
+            ['@request-target', path + query],
+            ['@target-uri', `https://${authority}${path}${query}`],
+            ...fields,
+          ]
+          const covered = [...lines.slice(turn % lines.length), ...lines.slice(0, turn % lines.length)]
+          const params = `(${covered.map(([name]) => `"${name}"`).join(' ')});created=${created};keyid="k"`
+          const expected = [
+            ...covered.map(([name, value]) => `"${name}": ${value}`),
+            `"@signature-params": ${params}`,
+          ]
+          const headers = [...fields.flat(), 'Signature-Input', `a=${params}`, 'Signature', 'a=:YQ==:']
+          const { base } = readOne({ method, scheme: 'https', authority, target: path + query, headers })
+          assert.deepEqual(base, { ok: true, base: expected.join('\n') })
+        },
+      ),
+    )
   })
 })
 
