@@ -26,6 +26,19 @@ function clientCertOf(section: string): string {
   return headers[headers.indexOf('Client-Cert') + 1]!
 }
 
+/** The certificate with a signature of so many bytes that all of it has `size`; nobody verifies it here. */
+function certificateOf(size: number): Buffer {
+  const signatureBytes = 74
+  const signed = DER.subarray(4, -signatureBytes)
+  const bits = Buffer.alloc(size - 8 - signed.length)
+  return Buffer.concat([lengthOf(0x30, size - 4), signed, lengthOf(0x03, bits.length), bits])
+}
+
+/** Tag and length of DER, in the form for lengths of two bytes. */
+function lengthOf(tag: number, length: number): Buffer {
+  return Buffer.from([tag, 0x82, length >> 8, length & 0xff])
+}
+
 const fieldOf = (bytes: Uint8Array) => `:${Buffer.from(bytes).toString('base64')}:`
 const read = (...headers: string[]) => readClientCertificate(headers)
 
@@ -108,6 +121,17 @@ describe('the client certificate of a proxy', () => {
       assertRefused(['Client-Cert', fieldOf(bytes)], /not one X.509 certificate/)
       assertRefused(['Client-Cert', FIELD, 'Client-Cert-Chain', fieldOf(bytes)], /Client-Cert-Chain/)
     }
+  })
+
+  it('is read up to the size that is allowed, and not beyond', () => {
+    const largest = certificateOf(MAX_CERTIFICATE_BYTES)
+    assert.equal(largest.length, MAX_CERTIFICATE_BYTES)
+    assert.ok(read('Client-Cert', fieldOf(largest)).ok)
+    assert.ok(new X509Certificate(certificateOf(MAX_CERTIFICATE_BYTES + 1)), 'it is one, only too large')
+    assertRefused(
+      ['Client-Cert', fieldOf(certificateOf(MAX_CERTIFICATE_BYTES + 1))],
+      /not one X.509 certificate/,
+    )
   })
 
   it('is refused with a chain that is none, or longer than chains are', () => {

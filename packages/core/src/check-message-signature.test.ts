@@ -125,6 +125,16 @@ describe('a signed request', () => {
     assertRefused(check(signed(`(${COVERED})${PARAMETERS}`), { alsoCovered: ['date'] }), /date/)
   })
 
+  it('that covers what is not there is refused', () => {
+    const request = signed(`(${COVERED} "x-note")${PARAMETERS}`, {
+      ...REQUEST,
+      headers: [...REQUEST.headers, 'X-Note', 'a'],
+    })
+    assert.ok(check(request).ok)
+    const headers = request.headers.map((text) => (text === 'X-Note' ? 'X-Other' : text))
+    assertRefused(check({ ...request, headers }), /"x-note" is covered and not there/)
+  })
+
   it('may cover its target in every way that leaves nothing of it open', () => {
     for (const target of [
       '"@target-uri"',

@@ -66,6 +66,11 @@ describe('the digest of content', () => {
     }
   })
 
+  it('that is absent is said to be', () => {
+    const result = check()
+    assert.ok(!result.ok && /there is no/.test(result.detail))
+  })
+
   it('never throws', () => {
     checkProperty(
       'anything for a digest',

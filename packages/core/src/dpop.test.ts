@@ -207,7 +207,7 @@ describe('a DPoP proof', () => {
     const { jwk, signer } = sampleKey('ES256')
     const header = { typ: 'dpop+jwt', alg: 'ES256', jwk }
     const twice = JSON.stringify(CLAIMS).replace('{', '{"htm":"GET",')
-    for (const payload of [twice, '[]', 'null', '', 'x']) {
+    for (const payload of [twice, '[]', 'null', '"x"', '1', '', 'x']) {
       assertRefused(check(signJws('ES256', signer, payload, header)), /claim/)
     }
   })

@@ -39,6 +39,7 @@ describe('a URI as it is compared', () => {
       'http://a.example/x',
       'https://b.example/x',
       'https://a.example:80/x',
+      'https://a.example:65535/x',
       'https://a.example/X',
       'https://a.example/x/',
       'https://a.example//x',
