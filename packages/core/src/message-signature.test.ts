@@ -448,12 +448,17 @@ describe('each algorithm', () => {
     }
   })
 
-  it('is not used with a key that names another', () => {
+  it('is not used with a key that names another, by either of its names', () => {
     const { jwk, signer } = sampleKey('RS256')
     const signature = signBytes('RS256', signer, Buffer.from('base'))
     assert.ok(messageSignatureVerifies('rsa-v1_5-sha256', keyOf({ ...jwk, alg: 'RS256' }), 'base', signature))
     assert.ok(
       !messageSignatureVerifies('rsa-v1_5-sha256', keyOf({ ...jwk, alg: 'PS512' }), 'base', signature),
     )
+    const ed25519 = sampleKey('EdDSA')
+    const bytes = signBytes('EdDSA', ed25519.signer, Buffer.from('base'))
+    for (const alg of ['EdDSA', 'Ed25519']) {
+      assert.ok(messageSignatureVerifies('ed25519', keyOf({ ...ed25519.jwk, alg }), 'base', bytes), alg)
+    }
   })
 })
