@@ -15,6 +15,19 @@ export {
   type RecordReader,
 } from './cached-lookup.ts'
 export {
+  type ClientCertificate,
+  type ClientCertificateReading,
+  certificateThumbprint,
+  MAX_CERTIFICATE_BYTES,
+  MAX_CHAIN_LENGTH,
+  readClientCertificate,
+} from './certificate-thumbprint.ts'
+export {
+  checkMessageSignature,
+  type ExpectedMessageSignature,
+  type MessageSignatureResult,
+} from './check-message-signature.ts'
+export {
   type ClaimMapping,
   claimMappingProblem,
   type MappingResult,
@@ -24,10 +37,20 @@ export {
 } from './claim-mapping.ts'
 export { claimAt, parseClaimPointer } from './claim-pointer.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export { type ContentDigestResult, checkContentDigest } from './content-digest.ts'
 export type { CounterEntry } from './counter-table.ts'
 export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
 export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
+export {
+  checkDpopProof,
+  DPOP_ALGORITHMS,
+  type DpopError,
+  type DpopResult,
+  type ExpectedDpopProof,
+  MAX_DPOP_LENGTH,
+} from './dpop.ts'
+export { DpopNonces, type DpopNoncesOptions } from './dpop-nonces.ts'
 export {
   type Extraction,
   type ExtractRules,
@@ -55,6 +78,7 @@ export {
   partyOf,
 } from './guess-throttle.ts'
 export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
+export { type HttpScheme, normalAuthority, normalHttpUri } from './http-uri.ts'
 export {
   clientIp,
   type Ip,
@@ -66,6 +90,7 @@ export {
   parseIpRange,
 } from './ip.ts'
 export { type Jwk, type JwkReading, readJwk, type VerificationKey } from './jwk.ts'
+export { jwkThumbprint } from './jwk-thumbprint.ts'
 export {
   JWS_REASONS,
   type JwsHeader,
@@ -123,6 +148,12 @@ export type {
 export { MemoryAuthority, type MemoryAuthorityOptions } from './memory-authority.ts'
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts'
 export { MemoryReplayGuard, type MemoryReplayGuardOptions } from './memory-replay-guard.ts'
+export type { SignedRequest } from './message-component.ts'
+export {
+  MESSAGE_ALGORITHMS,
+  type MessageAlgorithm,
+  type SignatureParameters,
+} from './message-signature.ts'
 export {
   type PasswordAttempt,
   PasswordCheck,
@@ -149,6 +180,7 @@ export {
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export { ProofCache } from './proof-cache.ts'
+export { PROOF_WINDOW, type ProofClaim, type ProofWindow } from './proof-window.ts'
 export {
   type ApiRecord,
   type Conditions,
