@@ -122,7 +122,7 @@ async function carryOut(
 }
 
 /** Waits for everybody: once a lease has passed, whoever has not said so acts on nothing older either. */
-async function propagated(
+export async function propagated(
   { config, members }: Pick<Changing, 'config' | 'members'>,
   position: number,
   startedMs: number,
