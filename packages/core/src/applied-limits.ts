@@ -4,6 +4,8 @@ import type { ApiRecord, CredentialRecord, Limit, PrincipalRecord } from './reco
 
 interface Limited {
   readonly id: string
+  readonly kind?: string
+  readonly principalId?: string
   readonly limits: readonly Limit[]
 }
 
@@ -36,7 +38,7 @@ function limitsOf(owner: LimitOwner, record: Limited, exact: boolean): readonly 
   let applied = known.get(record)
   if (applied === undefined) {
     applied = record.limits.map((limit) => ({
-      key: `${owner}:${record.id}:${limit.type}:${limit.name}`,
+      key: `${owner}:${counterOf(record)}:${limit.type}:${limit.name}`,
       owner,
       limit: sharedLimit(limit),
       exact,
@@ -46,6 +48,11 @@ function limitsOf(owner: LimitOwner, record: Limited, exact: boolean): readonly 
     known.set(record, applied)
   }
   return applied
+}
+
+/** Tokens of one principal count together: whoever fetches a new one has no more for it. */
+function counterOf({ id, kind, principalId }: Limited): string {
+  return kind === 'jwt' ? `${id}/${principalId}` : id
 }
 
 /** Most limits are one of a few: kept once, they stay in the processor's caches. */

@@ -50,7 +50,8 @@ export interface CacheBounds {
 
 /** Who gets how much of the memory: credentials are most of what there is. */
 const SHARES: Readonly<Record<TableName, number>> = {
-  workspace: 1 / 16,
+  workspace: 1 / 32,
+  issuer: 1 / 32,
   api: 1 / 8,
   role: 1 / 16,
   principal: 1 / 4,
@@ -84,6 +85,7 @@ export class CachedLookup {
       role: table('role'),
       principal: table('principal'),
       credential: table('credential'),
+      issuer: table('issuer'),
     }
   }
 
@@ -209,6 +211,8 @@ export class CachedLookup {
 
   /** A change was seen: what is cached is dropped, and a read under way no longer counts for later callers. */
   invalidate(table: TableName, id: string): void {
+    // A newer release beside this one may write tables that this one knows nothing of.
+    if (!TABLE_NAMES.includes(table)) return
     this.#tables[table].drop(id)
     this.#flights.delete(`${table}/${id}`)
   }

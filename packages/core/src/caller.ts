@@ -3,6 +3,7 @@ import type { CachedLookup } from './cached-lookup.ts'
 import type { Identity } from './decision.ts'
 import { isAlive, type Life, lifeOf } from './life.ts'
 import type { AppliedLimit } from './limit.ts'
+import { type ProvenToken, slotOfToken } from './proven-token.ts'
 import { sizeOf } from './record-size.ts'
 import type { Slot } from './record-table.ts'
 import type {
@@ -51,7 +52,7 @@ export interface PreparedCaller extends Life {
 /** Prepares a caller for its next request; null: its state refuses it, or not all that it was made from is cached. */
 export function prepareCaller(
   caller: Caller,
-  kind: CredentialKind,
+  { kind, token }: { readonly kind: CredentialKind; readonly token: ProvenToken | null },
   roles: readonly RoleRecord[],
   lookup: CachedLookup,
 ): PreparedCaller | null {
@@ -59,7 +60,8 @@ export function prepareCaller(
   const life = lifeOf(caller)
   if (life === null || caller.scopes === null) return null
   const api = lookup.slotOf('api', caller.api)
-  const credential = lookup.slotOf('credential', caller.credential)
+  const credential =
+    token === null ? lookup.slotOf('credential', caller.credential) : slotOfToken(token, lookup)
   const principal = lookup.slotOf('principal', caller.principal)
   const roleSlots = roles.length === 0 ? NO_ROLES : slotsOf(roles, lookup)
   const areCached = api !== null && credential !== null && principal !== null

@@ -5,7 +5,9 @@ import { type Decision, type Identity, refuse } from './decision.ts'
 import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { prove } from './prove.ts'
+import type { ProvenToken } from './proven-token.ts'
 import type { ApiRecord, CredentialKind, RoleRecord, Route } from './records.ts'
+import { anyCovers } from './scope.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** What an identity was proven with. */
@@ -13,6 +15,7 @@ interface Proof {
   /** Under which the proof cache remembers it. */
   readonly key: string
   readonly kind: CredentialKind
+  readonly token: ProvenToken | null
 }
 
 /** What was presented to an API. */
@@ -68,13 +71,16 @@ export async function completeCaller(
   const { api, route, credential, version, principal, proof } = identity
   const ids = roleIdsFor(credential, principal, api.id)
   const roles = await readRoles(ids, credential.workspaceId, lookup, reading)
-  const scopes = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
+  const granted = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
+  // Whoever signs tokens may write any scope into them: what the API does not have is none.
+  const scopes =
+    proof.token === null ? granted : (granted?.filter((scope) => anyCovers(api.scopes, scope)) ?? null)
   const limits = appliedLimits(credential, principal, api)
   const { conditions } = credential
   const caller = { api, route, credential, version, principal, scopes, conditions, limits }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))
-  const prepared = isWhole ? prepareCaller(caller, proof.kind, [...roles.values()], lookup) : null
+  const prepared = isWhole ? prepareCaller(caller, proof, [...roles.values()], lookup) : null
   if (prepared !== null) proofs.prepare(proof.key, prepared)
   return caller
 }
@@ -100,11 +106,12 @@ async function identifyBy(
   verifier: Verifier,
 ): Promise<(Identity & { readonly proof: Proof }) | Decision> {
   const accepts = route?.accepts ?? api?.accepts ?? null
-  const result = await prove(presented, proofKey, accepts, reading, verifier)
+  const result = await prove(presented, proofKey, api, accepts, reading, verifier)
   if (result.type === 'refused') {
-    return refuse(api, result.check ?? 'secret', result.code, result.detail, route)
+    const refused = refuse(api, result.check ?? 'secret', result.code, result.detail, route)
+    return result.code === 'UNAVAILABLE' ? { ...refused, retryAfterSeconds: 1 } : refused
   }
-  const { credential, version, kind } = result
+  const { credential, version, kind, token = null } = result
   if (api !== null && credential.workspaceId !== api.workspaceId) {
     const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
     return refuse(api, 'secret', 'NOT_FOUND', detail, route)
@@ -113,7 +120,7 @@ async function identifyBy(
   if (principal === undefined || principal.workspaceId !== credential.workspaceId) {
     return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
   }
-  return { api, route, credential, version, principal, proof: { key: proofKey, kind } }
+  return { api, route, credential, version, principal, proof: { key: proofKey, kind, token } }
 }
 
 /** Those that exist, and in the credential's own workspace. */

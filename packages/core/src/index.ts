@@ -191,6 +191,8 @@ export {
   type CredentialState,
   type Credits,
   type Grant,
+  type IssuerKeySource,
+  type IssuerRecord,
   type Limit,
   type Metadata,
   PRINCIPAL_TYPES,
@@ -200,6 +202,8 @@ export {
   type Quota,
   type RateLimit,
   type Records,
+  type RevokedPrincipal,
+  type RevokedToken,
   type RoleRecord,
   type Route,
   type SecretVersion,
@@ -246,6 +250,12 @@ export { openDigest, type SealContext, type SealingKeys, sealDigest } from './se
 export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
 export { canonicalTarget } from './target.ts'
+export {
+  type IssuerCandidate,
+  type IssuerKeySet,
+  NO_ISSUERS,
+  type TrustedIssuers,
+} from './trusted-issuers.ts'
 export {
   type Challenge,
   challengeFor,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { RandomBytes } from './base62.ts'
 import { BoundedMap } from './bounded-map.ts'
 import type { PreparedCaller } from './caller.ts'
+import type { ProvenToken } from './proven-token.ts'
 import { sizeOf } from './record-size.ts'
 
 /** "This string proves version V of credential C." Never a verdict: state, time and all else run every time. */
@@ -10,6 +11,8 @@ export interface Proven {
   readonly version: number
   /** The sealed digest that it was compared with: another one in the record means: prove again. */
   readonly sealedDigest: string
+  /** Of a token: what its claims say; there is no record of it. */
+  readonly token?: ProvenToken
 }
 
 /** What is remembered of one presented string. */
@@ -86,8 +89,9 @@ function firstBits(key: string): number {
   return low | ((key.charCodeAt(3) & 0x3f) << 24)
 }
 
-function bytesOf({ caller }: Entry): number {
-  if (caller === null) return OWN_BYTES
+function bytesOf({ caller, proven }: Entry): number {
+  const own = OWN_BYTES + (proven.token === undefined ? 0 : sizeOf(proven.token.credential))
+  if (caller === null) return own
   const { scopes, limits, conditions, roles } = caller
-  return OWN_BYTES + sizeOf(scopes) + sizeOf(limits) + sizeOf(conditions) + BYTES_PER_ROLE * roles.length
+  return own + sizeOf(scopes) + sizeOf(limits) + sizeOf(conditions) + BYTES_PER_ROLE * roles.length
 }

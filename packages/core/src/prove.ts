@@ -1,16 +1,16 @@
-import type { Reading } from './cached-lookup.ts'
-import type { CheckName } from './decision.ts'
+import type { CachedLookup, Reading } from './cached-lookup.ts'
 import type { Presented } from './extract.ts'
 import type { Kind, ProofResult } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 import type { Proven } from './proof-cache.ts'
-import type { CredentialKind, CredentialRecord } from './records.ts'
+import { tokenStillProves } from './proven-token.ts'
+import type { ApiRecord, CredentialKind, CredentialRecord } from './records.ts'
 import type { Verifier } from './verify-request.ts'
 
 /** A kind's answer, or the refusal of an earlier check, which it names. */
 export type CallerProof =
   | (Extract<ProofResult, { type: 'proven' }> & { readonly kind: CredentialKind })
-  | (Extract<ProofResult, { type: 'refused' }> & { readonly check?: CheckName })
+  | Extract<ProofResult, { type: 'refused' }>
 
 /**
  * Proves what was presented: by the proof of an earlier request, where the record still bears it out, else by its kind,
@@ -19,9 +19,10 @@ export type CallerProof =
 export async function prove(
   presented: Presented,
   proofKey: string,
+  api: ApiRecord | null,
   accepts: readonly CredentialKind[] | null,
   reading: Reading,
-  { lookup, proofs, sealingKeys, pace }: Verifier,
+  { lookup, proofs, sealingKeys, pace, issuers, clock }: Verifier,
 ): Promise<CallerProof> {
   const kind = kindOf(presented)
   if (kind === undefined) return refusedForeign(presented)
@@ -31,18 +32,37 @@ export async function prove(
   }
   const proven = reading.from === 'store' ? undefined : proofs.get(proofKey)
   if (proven !== undefined) {
-    const credential = await lookup.find('credential', proven.credentialId, reading)
-    if (credential !== undefined && stillHolds(proven, credential)) {
-      return { type: 'proven', kind: kind.kind, credential, version: proven.version }
-    }
+    const known = await recallProof(proven, api, reading, lookup)
+    if (known !== null) return { ...known, kind: kind.kind }
     proofs.delete(proofKey)
   }
-  const result = await kind.prove(presented, { lookup, sealingKeys, reading, pace })
+  const result = await kind.prove(presented, { lookup, sealingKeys, reading, pace, issuers, api, clock })
   if (result.type === 'refused') return result
-  const { credential, version } = result
+  const { credential, version, token } = result
+  if (token !== undefined) {
+    proofs.set(proofKey, { credentialId: credential.id, version, sealedDigest: '', token })
+    return { ...result, kind: kind.kind }
+  }
   const { sealedDigest } = credential.versions.find((candidate) => candidate.version === version)!
   proofs.set(proofKey, { credentialId: credential.id, version, sealedDigest })
   return { ...result, kind: kind.kind }
+}
+
+/** What an earlier request proved, where the records still bear it out. */
+async function recallProof(
+  proven: Proven,
+  api: ApiRecord | null,
+  reading: Reading,
+  lookup: CachedLookup,
+): Promise<Extract<ProofResult, { type: 'proven' }> | null> {
+  const { token, version } = proven
+  if (token !== undefined) {
+    if (!(await tokenStillProves(token, api, lookup, reading))) return null
+    return { type: 'proven', credential: token.credential, version, token }
+  }
+  const credential = await lookup.find('credential', proven.credentialId, reading)
+  if (credential === undefined || !stillHolds(proven, credential)) return null
+  return { type: 'proven', credential, version }
 }
 
 function kindOf(presented: Presented): Kind | undefined {

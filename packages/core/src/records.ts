@@ -1,3 +1,7 @@
+import type { ClaimMapping } from './claim-mapping.ts'
+import type { Jwk } from './jwk.ts'
+import type { JwsAlgorithmName } from './jws-algorithm.ts'
+
 /**
  * The records Credence keeps, as values. Every row belongs to one workspace and carries a `revision`
  * that grows by one with each write of that row (compare-and-set, ETag).
@@ -199,6 +203,58 @@ export interface CredentialRecord extends Row {
   readonly issuedBy: string | null
 }
 
+/** Where the keys of an issuer are from. */
+export type IssuerKeySource =
+  | { readonly type: 'jwks'; readonly keys: readonly Jwk[] }
+  /** Shared secrets, as a JWK set: sealed, as everything that proves somebody is. `keys` say which, without them. */
+  | { readonly type: 'secrets'; readonly sealed: string; readonly keys: readonly Jwk[] }
+  | { readonly type: 'jwks_uri'; readonly uri: string }
+  /** The issuer's discovery document says where (OpenID Connect Discovery, RFC 8414). */
+  | { readonly type: 'discovery'; readonly uri: string }
+
+/** Who signs tokens that are trusted at one API. */
+export interface IssuerRecord extends Row {
+  readonly name: string
+  /** `iss` of its tokens, character for character. */
+  readonly issuer: string
+  /** What `aud` of its tokens is, or holds. */
+  readonly audience: string
+  readonly apiId: string
+  /** The algorithms that count, all asymmetric or all symmetric. */
+  readonly algorithms: readonly JwsAlgorithmName[]
+  readonly keySource: IssuerKeySource
+  readonly claims: ClaimMapping
+  /** What `typ` may say; null: what access tokens do, see JwtRules. */
+  readonly types: readonly string[] | null
+  readonly clockSkewSeconds: number
+  /** How long after `iat` a token counts at most; null: `exp` alone decides. */
+  readonly maxAgeSeconds: number | null
+  readonly conditions: Conditions | null
+  /** Counted for each principal by itself, however many tokens it has. */
+  readonly limits: readonly Limit[]
+  /** Null: its tokens count. */
+  readonly disabledAtMs: number | null
+  /** Tokens issued before this moment are REVOKED, and those that do not say when; null: none. */
+  readonly revokedBeforeMs: number | null
+  readonly revokedTokens: readonly RevokedToken[]
+  /** The same as `revokedBeforeMs`, for one principal's tokens. */
+  readonly revokedPrincipals: readonly RevokedPrincipal[]
+}
+
+/** One token, by its `jti`. */
+export interface RevokedToken {
+  readonly tokenId: string
+  /** From then on it would be over by itself; null: nobody said, so it is kept. */
+  readonly untilMs: number | null
+  readonly reason: string | null
+}
+
+export interface RevokedPrincipal {
+  readonly principalId: string
+  readonly beforeMs: number
+  readonly reason: string | null
+}
+
 /** Every record by the name of its table. */
 export interface Records {
   workspace: WorkspaceRecord
@@ -206,6 +262,7 @@ export interface Records {
   role: RoleRecord
   principal: PrincipalRecord
   credential: CredentialRecord
+  issuer: IssuerRecord
 }
 export type TableName = keyof Records
 export const TABLE_NAMES = [
@@ -214,4 +271,5 @@ export const TABLE_NAMES = [
   'role',
   'principal',
   'credential',
+  'issuer',
 ] as const satisfies TableName[]

@@ -6,6 +6,7 @@ import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord } from './records.ts'
 import type { SealingKeys } from './seal.ts'
 import type { SourceBudget } from './source-budget.ts'
+import type { TrustedIssuers } from './trusted-issuers.ts'
 
 /** A request to decide about. */
 export interface VerifyRequest {
@@ -42,6 +43,8 @@ export interface Verifier {
   readonly lookup: CachedLookup
   readonly proofs: ProofCache
   readonly sealingKeys: SealingKeys
+  /** Whose tokens are trusted, see kinds/jwt.ts. */
+  readonly issuers: TrustedIssuers
   readonly limiter: Limiter
   readonly clock: () => number
   /** How often the store is read again, for each source, before it is refused. */

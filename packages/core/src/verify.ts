@@ -80,7 +80,8 @@ async function decideInGrace(request: VerifyRequest, verifier: Verifier): Promis
 async function isCurrent({ api, credential, principal }: Decision, lookup: CachedLookup): Promise<boolean> {
   const now = await Promise.all([
     lookup.read('api', api!.id),
-    lookup.read('credential', credential!.id),
+    // A token has no record: what counts of it is that of its issuer, at the same revision.
+    lookup.read(credential!.kind === 'jwt' ? 'issuer' : 'credential', credential!.id),
     lookup.read('principal', principal!.id),
   ])
   return [api, credential, principal].every((used, i) => used!.revision === now[i]?.revision)

@@ -1,6 +1,9 @@
 import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
-import type { Context } from './context.ts'
+import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
+import { guardedJson } from './issuers/guarded-json.ts'
+import { IssuerKeys } from './issuers/issuer-keys.ts'
+import { issuerTrust } from './issuers/issuer-trust.ts'
 import { openLimits, type Shared } from './limits/open-limits.ts'
 import { restoreQuotas } from './limits/saved-quotas.ts'
 import { StoreCredits } from './limits/store-credits.ts'
@@ -10,6 +13,7 @@ import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
 import type { UsageStore } from './store/usage-port.ts'
+import { resolveAll, upstreamRulesFor } from './upstream-guard.ts'
 
 /** What a context is made from. */
 export interface Parts extends FeedParts {
@@ -17,7 +21,6 @@ export interface Parts extends FeedParts {
   /** The primary of this worker; null: this process has none. */
   readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
-  readonly defaultWorkspaceId: string
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
@@ -33,6 +36,8 @@ export interface Parts extends FeedParts {
  */
 const FLUSH_EVERY_MS = 5000
 const MAX_USAGE_ENTRIES = 100_000
+/** How often it is looked at which keys of issuers to fetch anew. Milliseconds. */
+const ISSUER_KEYS_EVERY_MS = 10_000
 /** A caller that is refused 20 times a second is told by the store each time; what comes above, by the cache. */
 const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
 /** Many times what two look-ups take; little to whoever mistyped a key. Milliseconds. */
@@ -41,7 +46,7 @@ const UNPROVEN_ANSWER_MS = 5
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
 export async function assembleContext(parts: Parts): Promise<Context> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const { directory, follower, lookup, members } = await followFeed(parts)
+  const { directory, issuers, follower, lookup, members } = await followFeed(parts)
   const limits = await openLimits({
     ...{ config, primary: parts.primary, log, clock, every },
     credits: new StoreCredits(store),
@@ -65,6 +70,24 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     usage: () => usage.stats,
     limits: limits.state,
   })
+  const listeners: OwnListener[] = []
+  const { defaultWorkspaceId } = parts
+  const issuerKeys = new IssuerKeys({
+    ...{ sealingKeys, clock },
+    fetchFor: (workspaceId) =>
+      guardedJson({
+        rules: upstreamRulesFor({ config, listeners, defaultWorkspaceId }, workspaceId),
+        resolve: resolveAll,
+      }),
+    onFault: ({ id, name }, error) => {
+      if (error === null) log.info({ issuer: id, name }, 'the keys of an issuer can be fetched again')
+      else log.warn({ err: error, issuer: id, name }, 'the keys of an issuer cannot be fetched')
+    },
+  })
+  every(ISSUER_KEYS_EVERY_MS, () => {
+    issuerKeys.retain((id) => issuers.has(id))
+    void issuerKeys.tick()
+  })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
   const decisions = new DecisionLog()
   const own = viewOfOne(decisions, metrics)
@@ -78,6 +101,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
+      issuers: issuerTrust(store, issuers, issuerKeys),
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },
@@ -93,8 +117,8 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     clock,
     randomBytes,
     newRequestId: requestIds(randomBytes),
-    defaultWorkspaceId: parts.defaultWorkspaceId,
-    listeners: [],
+    defaultWorkspaceId,
+    listeners,
     readiness: { ready: true },
     startedAtMs: clock(),
   }

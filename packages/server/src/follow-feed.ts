@@ -4,6 +4,7 @@ import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
+import { IssuerDirectory } from './issuers/issuer-directory.ts'
 import { Members } from './members.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
@@ -25,6 +26,7 @@ export function newNode(config: Config, randomBytes: RandomBytes): Omit<ProcessI
 export interface FeedParts {
   readonly config: Config
   readonly store: Store
+  readonly defaultWorkspaceId: string
   readonly log: Logger
   readonly clock: () => number
   readonly process: ProcessIdentity
@@ -37,6 +39,7 @@ export interface FeedParts {
 /** What keeps a process in step with the others. */
 export interface FollowedFeed {
   readonly directory: ApiDirectory
+  readonly issuers: IssuerDirectory
   readonly follower: Follower
   readonly lookup: CachedLookup
   readonly members: Members
@@ -48,6 +51,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const { nodeId, node, worker } = parts.process
   const startedAtMs = clock()
   const directory = new ApiDirectory(store)
+  const issuers = new IssuerDirectory(store, parts.defaultWorkspaceId)
   let follower: Follower | null = null
   const members = new Members({
     store,
@@ -76,10 +80,12 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
       lookup: () => lookup,
       onTouched: async (table, id) => {
         if (table === 'api') await directory.refresh(id)
+        if (table === 'issuer') await issuers.refresh(id)
       },
       onMissed: async () => {
         members.forgetPositions()
         await directory.load()
+        await issuers.load()
       },
       onMoved: (position) => members.moved(position),
       isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
@@ -97,6 +103,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const bounds = { maxEntries: config.cacheEntries, maxBytes: config.cacheBytes }
   const lookup = new CachedLookup(store, parts.lease ?? following, bounds)
   await directory.load()
+  await issuers.load()
   await following.poll()
-  return { directory, follower: following, lookup, members }
+  return { directory, issuers, follower: following, lookup, members }
 }

@@ -1,7 +1,7 @@
 import { isBase62, type RandomBytes, randomBase62 } from '@credence/core'
 
 /** Prefixes of ids. A credential's id is bare: it stands inside its key. */
-const PREFIXES = { workspace: 'ws', api: 'api', role: 'rol', principal: 'prn' } as const
+const PREFIXES = { workspace: 'ws', api: 'api', role: 'rol', principal: 'prn', issuer: 'iss' } as const
 type IdentifiedTable = keyof typeof PREFIXES
 
 export function newId(table: IdentifiedTable, randomBytes: RandomBytes): string {

@@ -1,7 +1,10 @@
 import type { CachedLookup, Reading } from '../cached-lookup.ts'
+import type { CheckName } from '../decision.ts'
 import type { Presented } from '../extract.ts'
-import type { CredentialKind, CredentialRecord } from '../records.ts'
+import type { ProvenToken } from '../proven-token.ts'
+import type { ApiRecord, CredentialKind, CredentialRecord } from '../records.ts'
 import type { SealingKeys } from '../seal.ts'
+import type { TrustedIssuers } from '../trusted-issuers.ts'
 import type { DenialCode } from '../verdict.ts'
 
 /** What a kind may use to prove what was presented. */
@@ -9,15 +12,31 @@ export interface ProofContext {
   readonly lookup: CachedLookup
   readonly sealingKeys: SealingKeys
   readonly reading: Reading
+  readonly issuers: TrustedIssuers
+  /** Where it was presented; null: at administration, whose API is that of the caller's own workspace. */
+  readonly api: ApiRecord | null
+  readonly clock: () => number
   /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify-request.ts. */
   readonly pace: () => Promise<void>
 }
 
 export type ProofResult =
-  /** `version` is one that the record has: the proof is remembered with its digest. */
-  | { readonly type: 'proven'; readonly credential: CredentialRecord; readonly version: number }
-  /** `detail` is for the operator; the caller of an API never sees it. */
-  | { readonly type: 'refused'; readonly code: DenialCode; readonly detail: string }
+  | {
+      readonly type: 'proven'
+      readonly credential: CredentialRecord
+      /** One that the record has: the proof is remembered with its digest. */
+      readonly version: number
+      /** Where the credential is no record in the store, but made of a token. */
+      readonly token?: ProvenToken
+    }
+  | {
+      readonly type: 'refused'
+      readonly code: DenialCode
+      /** For the operator; the caller of an API never sees it while the secret is unproven. */
+      readonly detail: string
+      /** The check that refused, where it is a later one than `secret`. */
+      readonly check?: CheckName
+    }
 
 /**
  * One kind of credential. `claims` decides by form alone whether a presented string is of this kind: only

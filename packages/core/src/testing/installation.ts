@@ -8,6 +8,7 @@ import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
 import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
 import { SourceBudget } from '../source-budget.ts'
+import { NO_ISSUERS } from '../trusted-issuers.ts'
 import type { Verifier, VerifyRequest } from '../verify-request.ts'
 import { aCredential, anApi, aPrincipal } from './records.ts'
 
@@ -45,6 +46,7 @@ export class Installation implements RecordReader {
       lookup: new CachedLookup(this, this.lease, { maxEntries: 1000, maxBytes: 1e9 }),
       proofs: new ProofCache(1000, this.#randomBytes),
       sealingKeys: this.sealingKeys,
+      issuers: NO_ISSUERS,
       limiter,
       clock: () => this.nowMs,
       rereads: new SourceBudget({ perSecond: 1000, burst: 1000, maxSources: 100 }),

@@ -7,6 +7,7 @@ import { registerApis } from './routes/apis.ts'
 import { registerAudit } from './routes/audit.ts'
 import { registerCredentials } from './routes/credentials.ts'
 import { registerDecisions } from './routes/decisions.ts'
+import { registerIssuers } from './routes/issuers.ts'
 import { registerPrincipals } from './routes/principals.ts'
 import { registerRoles } from './routes/roles.ts'
 import { registerSelf } from './routes/self.ts'
@@ -21,6 +22,7 @@ const AREAS = [
   registerPrincipals,
   registerRoles,
   registerCredentials,
+  registerIssuers,
   registerSelf,
   registerVerify,
   registerDecisions,

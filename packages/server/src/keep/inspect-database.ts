@@ -19,7 +19,7 @@ export interface Inspection {
 }
 
 type CountedTable = (typeof COUNTED)[number]
-const COUNTED = ['workspace', 'api', 'role', 'principal', 'credential'] as const
+const COUNTED = ['workspace', 'api', 'role', 'principal', 'credential', 'issuer'] as const
 
 /**
  * Reads all of a database: its pages, its references, its audit trail from the first entry to the newest.

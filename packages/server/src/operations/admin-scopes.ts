@@ -13,6 +13,8 @@ export const ADMIN_SCOPES = [
   'principals:write',
   'roles:read',
   'roles:write',
+  'issuers:read',
+  'issuers:write',
   'credentials:read',
   'credentials:write:*',
   'credentials:verify:*',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { TableName } from '@credence/core'
 import type { Context } from '../context.ts'
+import { looksLikeId } from '../ids.ts'
 import type { IdempotencyEntry } from '../store/port.ts'
 import { type Actor, failed, type Outcome } from './operation.ts'
 
@@ -23,7 +24,10 @@ export function idempotentRequest(
   body: Uint8Array,
 ): IdempotentRequest {
   const requestDigest = createHash('sha256').update(`${method} ${path}\n`).update(body).digest('base64url')
-  return { scope: `${actor.workspaceId}/${actor.credentialId}`, key, requestDigest }
+  // Whoever comes with tokens shares an issuer with others, who have keys of their own.
+  const isToken = actor.credentialId !== null && looksLikeId(actor.credentialId)
+  const caller = isToken ? `${actor.credentialId}/${actor.principalId}` : actor.credentialId
+  return { scope: `${actor.workspaceId}/${caller}`, key, requestDigest }
 }
 
 /** The entry to commit together with what the request makes. */

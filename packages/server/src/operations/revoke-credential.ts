@@ -119,7 +119,7 @@ async function carryOut(
 }
 
 /** Waits for everybody: once the longest lease has passed, whoever has not said so acts on nothing older either. */
-async function propagated(
+export async function propagated(
   { members }: Pick<Changing, 'members'>,
   position: number,
   startedMs: number,

@@ -124,7 +124,7 @@ export async function deleteWorkspace(
   }
   const rows = await lastRowsOf(context, workspace.id)
   if (rows === null) {
-    const detail = `workspace ${workspace.name} is not empty: delete its APIs, principals and credentials first`
+    const detail = `workspace ${workspace.name} is not empty: delete its APIs, principals, credentials and issuers first`
     return failed({ code: 'CONFLICT', detail })
   }
   const written = await write(context, actor, {
@@ -143,9 +143,11 @@ async function lastRowsOf({ store }: Context, workspaceId: string): Promise<RowA
   const principals = await store.list('principal', query)
   const roles = await store.list('role', query)
   const credentials = await store.list('credential', query)
+  const issuers = await store.list('issuer', query)
   const isEmpty =
     apis.records.every((api) => api.builtIn) &&
     principals.records.every(({ name }) => name === ADMINISTRATOR_NAME) &&
+    issuers.records.length === 0 &&
     roles.next === null &&
     credentials.next === null
   if (!isEmpty) return null

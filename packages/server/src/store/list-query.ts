@@ -10,11 +10,14 @@ const FILTERS: {
   readonly [F in keyof Required<ListFilters>]: { readonly on: readonly TableName[]; readonly sql: Condition }
 } = {
   principalId: { on: ['credential'], sql: (p) => `t.principal_id = ${p}` },
-  apiId: { on: ['credential', 'role'], sql: (p) => `t.api_id = ${p}` },
+  apiId: { on: ['credential', 'role', 'issuer'], sql: (p) => `t.api_id = ${p}` },
   kind: { on: ['credential'], sql: (p) => `t.kind = ${p}` },
   state: { on: ['credential'], sql: (p) => `t.state = ${p}` },
   tag: { on: ['credential'], sql: listed('credential_tags', 'tag') },
-  name: { on: ['workspace', 'api', 'role', 'principal', 'credential'], sql: (p) => `t.name = ${p}` },
+  name: {
+    on: ['workspace', 'api', 'role', 'principal', 'credential', 'issuer'],
+    sql: (p) => `t.name = ${p}`,
+  },
   externalId: { on: ['principal'], sql: (p) => `t.external_id = ${p}` },
   type: { on: ['principal'], sql: (p) => `t.type = ${p}` },
   expiresBeforeMs: { on: ['credential'], sql: (p) => `t.expires_at_ms < ${p}` },

@@ -42,6 +42,7 @@ class MemoryStore implements Store {
     role: new Map(),
     principal: new Map(),
     credential: new Map(),
+    issuer: new Map(),
   }
   #changes: Change[] = []
   #position = 0
@@ -292,6 +293,11 @@ function clash(put: Put, other: AnyRecord): string | null {
   const same = other as typeof record
   if (table === 'workspace') return same.name === record.name ? 'name' : null
   if (same.workspaceId === record.workspaceId && same.name === record.name) return 'name'
+  if (table === 'issuer') {
+    const issuer = other as typeof record
+    const isSame = issuer.apiId === record.apiId && issuer.issuer === record.issuer
+    return isSame && issuer.audience === record.audience ? 'audience' : null
+  }
   if (table !== 'api') return null
   const api = other as typeof record
   if (api.workspaceId === record.workspaceId && api.audience === record.audience) return 'audience'

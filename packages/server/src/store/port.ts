@@ -27,7 +27,7 @@ export interface Store {
    * or wholly absent; which, an idempotency key tells.
    * New rows come first, then changed ones, then deletes: a write may make a row and refer to it, or drop the last
    * reference to a row and delete it. A name that it frees is free only after it.
-   * What a row refers to (a credential's principal, the APIs of its grants, a role's API, anything's workspace)
+   * What a row refers to (a credential's principal, the APIs of its grants, a role's or issuer's API, anything's workspace)
    * must exist in the same workspace, else that row is told as a conflict of type `revision`.
    */
   commit(write: Write): Promise<CommitResult>
@@ -118,7 +118,7 @@ export interface Cursor {
 /** All that are given must match. A filter that a table has no column for is a programming error. */
 export interface ListFilters {
   readonly principalId?: string
-  /** credential: has a grant for this API; role: is of this API. */
+  /** credential: has a grant for this API; role, issuer: is of this API. */
   readonly apiId?: string
   readonly kind?: string
   readonly state?: string
@@ -187,7 +187,7 @@ export type CommitResult =
 export type Conflict =
   /** A row was written, made or deleted by somebody else in between, or one that is referred to is not there. */
   | { readonly type: 'revision'; readonly table: TableName; readonly id: string }
-  /** The field whose value another row has: `name`, an API's `audience`, or `basePath`: its place at the gateway. */
+  /** The field whose value another row has: `name`, an API's `audience`, or `basePath`: its place at the gateway; an issuer's `audience`. */
   | { readonly type: 'taken'; readonly table: TableName; readonly field: string }
   /** The row is still referred to by others. */
   | { readonly type: 'in_use'; readonly table: TableName; readonly id: string }

@@ -113,6 +113,28 @@ export const TABLES = {
       },
     },
   },
+  issuer: {
+    columns: {
+      ...ROW,
+      name: 'text',
+      issuer: 'text',
+      audience: 'text',
+      apiId: 'text',
+      algorithms: 'json',
+      keySource: 'json',
+      claims: 'json',
+      types: 'json',
+      clockSkewSeconds: 'integer',
+      maxAgeSeconds: 'integer',
+      conditions: 'json',
+      limits: 'json',
+      disabledAtMs: 'integer',
+      revokedBeforeMs: 'integer',
+      revokedTokens: 'json',
+      revokedPrincipals: 'json',
+    },
+    children: {},
+  },
 } as const satisfies {
   [T in TableName]: { columns: ColumnsOf<Omit<Records[T], 'versions'>>; children: Record<string, ChildMap> }
 }

@@ -6,7 +6,14 @@ import type { Change, Conflict, Put, RowAt, Write } from './port.ts'
  * referred to is made before, and deleted after, what refers to it. So a write may make a row and refer to it,
  * or drop the last reference to a row and delete it. A name that it frees is free only after it.
  */
-export const PARENTS_FIRST: readonly TableName[] = ['workspace', 'api', 'role', 'principal', 'credential']
+export const PARENTS_FIRST: readonly TableName[] = [
+  'workspace',
+  'api',
+  'role',
+  'principal',
+  'credential',
+  'issuer',
+]
 
 export interface OrderedWrite {
   readonly inserts: readonly Put[]
@@ -28,7 +35,8 @@ export function inOrder(write: Write): OrderedWrite {
 export function referencesOf(put: Put): { readonly table: TableName; readonly id: string }[] {
   if (put.table === 'workspace') return []
   const workspace = { table: 'workspace' as const, id: put.record.workspaceId }
-  if (put.table === 'role') return [workspace, { table: 'api', id: put.record.apiId }]
+  if (put.table === 'role' || put.table === 'issuer')
+    return [workspace, { table: 'api', id: put.record.apiId }]
   if (put.table !== 'credential') return [workspace]
   const apis = put.record.grants.map(({ apiId }) => ({ table: 'api' as const, id: apiId }))
   return [workspace, { table: 'principal', id: put.record.principalId }, ...apis]

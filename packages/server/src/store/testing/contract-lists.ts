@@ -5,6 +5,7 @@ import type { Check } from './contract-check.ts'
 import {
   aCredential,
   anApi,
+  anIssuer,
   aPrincipal,
   aRole,
   aWorkspace,
@@ -94,6 +95,10 @@ export const LIST_CHECKS: readonly Check[] = [
       }
       assert.deepEqual(await idsOf(store, 'role', { apiId: 'api_2' }), ['rol_2'])
       assert.deepEqual(await idsOf(store, 'role', { name: 'rol_1' }), ['rol_1'])
+      await commitPuts(store, put('issuer', anIssuer('iss_1')))
+      assert.deepEqual(await idsOf(store, 'issuer', { apiId: 'api_1' }), ['iss_1'])
+      assert.deepEqual(await idsOf(store, 'issuer', { apiId: 'api_2' }), [])
+      assert.deepEqual(await idsOf(store, 'issuer', { name: 'iss_1' }), ['iss_1'])
       assert.deepEqual(await idsOf(store, 'principal', { type: 'user' }), ['prn_2'])
       assert.deepEqual(await idsOf(store, 'principal', { externalId: 'cus_1', type: 'service' }), [])
       assert.deepEqual(await idsOf(store, 'api', { name: 'api_2' }), ['api_2'])

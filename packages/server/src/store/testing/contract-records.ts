@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type {
   ApiRecord,
   CredentialRecord,
+  IssuerRecord,
   PrincipalRecord,
   Records,
   RoleRecord,
@@ -88,6 +89,35 @@ export function aCredential(id: string, over: Partial<CredentialRecord> = {}): C
       { version: 1, sealedDigest: 'k1.seal', createdAtMs: 1_000, endsAtMs: null, revokedAtMs: null },
     ],
     issuedBy: null,
+    ...over,
+  }
+}
+
+export function anIssuer(id: string, over: Partial<IssuerRecord> = {}): IssuerRecord {
+  return {
+    ...AT,
+    id,
+    workspaceId: 'ws_1',
+    name: id,
+    issuer: `https://${id}.example`,
+    audience: 'https://orders.example',
+    apiId: 'api_1',
+    algorithms: ['ES256'],
+    keySource: { type: 'jwks_uri', uri: `https://${id}.example/jwks` },
+    claims: {
+      principal: { claim: 'sub', prefix: '' },
+      scopes: { from: 'claim', claim: 'scope', prefix: '' },
+      required: [],
+    },
+    types: null,
+    clockSkewSeconds: 60,
+    maxAgeSeconds: null,
+    conditions: null,
+    limits: [],
+    disabledAtMs: null,
+    revokedBeforeMs: null,
+    revokedTokens: [],
+    revokedPrincipals: [],
     ...over,
   }
 }
@@ -232,6 +262,51 @@ const api = shape({
   builtIn: fc.boolean(),
 })
 
+const claims = shape({
+  principal: shape({ claim: jsonText, prefix: jsonText }),
+  scopes: fc.oneof(
+    shape({ from: fc.constant('claim' as const), claim: jsonText, prefix: jsonText }),
+    shape({ from: fc.constant('mapping' as const), scopes: texts }),
+  ),
+  required: fc.array(
+    shape({ claim: jsonText, oneOf: fc.array(fc.oneof(jsonText, fc.boolean(), count), { minLength: 1 }) }),
+    { maxLength: 2 },
+  ),
+})
+const issuer = shape({
+  createdAtMs: ms,
+  updatedAtMs: ms,
+  name: text,
+  issuer: text,
+  audience: text,
+  apiId,
+  algorithms: fc.array(fc.constantFrom('ES256' as const, 'HS256' as const), { maxLength: 2 }),
+  keySource: fc.oneof(
+    shape({ type: fc.constant('jwks_uri' as const), uri: jsonText }),
+    shape({ type: fc.constant('discovery' as const), uri: jsonText }),
+    shape({ type: fc.constant('jwks' as const), keys: fc.array(metadata, { maxLength: 2 }) }),
+    shape({
+      type: fc.constant('secrets' as const),
+      sealed: jsonText,
+      keys: fc.array(metadata, { maxLength: 2 }),
+    }),
+  ),
+  claims,
+  types: orNull(texts),
+  clockSkewSeconds: count,
+  maxAgeSeconds: orNull(count),
+  conditions: orNull(conditions),
+  limits,
+  disabledAtMs: orNull(ms),
+  revokedBeforeMs: orNull(ms),
+  revokedTokens: fc.array(shape({ tokenId: jsonText, untilMs: orNull(ms), reason: orNull(jsonText) }), {
+    maxLength: 3,
+  }),
+  revokedPrincipals: fc.array(shape({ principalId: jsonText, beforeMs: ms, reason: orNull(jsonText) }), {
+    maxLength: 3,
+  }),
+})
+
 const principal = shape({
   createdAtMs: ms,
   updatedAtMs: ms,
@@ -275,6 +350,7 @@ export const anyPut: fc.Arbitrary<Put> = fc.oneof(
   shape({ name: text, apiId, scopes: texts, createdAtMs: ms }).map((over) => put('role', aRole('any', over))),
   principal.map((over) => put('principal', aPrincipal('any', over))),
   credential.map((over) => put('credential', aCredential('any', over))),
+  issuer.map((over) => put('issuer', anIssuer('any', over))),
 )
 
 /** The same put for another id. */

@@ -4,6 +4,7 @@ import type { Check } from './contract-check.ts'
 import {
   aCredential,
   anApi,
+  anIssuer,
   aPrincipal,
   aRole,
   aWorkspace,
@@ -125,12 +126,14 @@ export const WRITE_CHECKS: readonly Check[] = [
     name: 'names are unique in a workspace, audiences too, workspace names in the installation',
     async run(store) {
       await seed(store)
-      await commitPuts(store, put('role', aRole('rol_1')))
+      await commitPuts(store, put('role', aRole('rol_1')), put('issuer', anIssuer('iss_1')))
       const twins: [Write['puts'][number], string][] = [
         [put('workspace', aWorkspace('ws_3', { name: aWorkspace('ws_1').name })), 'name'],
         [put('api', anApi('api_2', { name: 'api_1' })), 'name'],
         [put('api', anApi('api_2', { audience: 'https://api_1.example' })), 'audience'],
         [put('role', aRole('rol_2', { name: 'rol_1' })), 'name'],
+        [put('issuer', anIssuer('iss_2', { name: 'iss_1' })), 'name'],
+        [put('issuer', anIssuer('iss_2', { issuer: 'https://iss_1.example' })), 'audience'],
         [put('principal', aPrincipal('prn_2', { name: 'prn_1' })), 'name'],
       ]
       for (const [twin, field] of twins) {
@@ -177,6 +180,8 @@ export const WRITE_CHECKS: readonly Check[] = [
           missing('api', 'api_1'),
         ],
         [put('role', aRole('rol_1', { apiId: 'api_0' })), missing('api', 'api_0')],
+        [put('issuer', anIssuer('iss_1', { apiId: 'api_0' })), missing('api', 'api_0')],
+        [put('issuer', anIssuer('iss_1', { workspaceId: 'ws_2' })), missing('api', 'api_1')],
         [put('role', aRole('rol_1', { workspaceId: 'ws_2' })), missing('api', 'api_1')],
         [put('api', anApi('api_2', { workspaceId: 'ws_0' })), missing('workspace', 'ws_0')],
       ]

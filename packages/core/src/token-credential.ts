@@ -1,0 +1,80 @@
+import type { JwtClaims } from './jwt-claims.ts'
+import { MAX_CLOCK_SKEW_SECONDS } from './jwt-claims.ts'
+import type { CredentialRecord, IssuerRecord, SecretVersion } from './records.ts'
+
+/**
+ * What a verified token stands for: a credential that is in no store, so that state, time, conditions, scopes and
+ * limits are looked at as for every other. It has the id and revision of its issuer, by which it is found and counted.
+ */
+export function credentialOfToken(
+  issuer: IssuerRecord,
+  claims: JwtClaims,
+  principalId: string,
+  scopes: readonly string[],
+): CredentialRecord {
+  const { id, workspaceId, revision, createdAtMs, updatedAtMs } = issuer
+  return {
+    ...{ id, workspaceId, revision, createdAtMs, updatedAtMs },
+    ...{ kind: 'jwt', principalId, name: issuer.name, keyPrefix: '' },
+    ...stateOf(issuer, claims, principalId),
+    ...lifeOf(issuer, claims),
+    grants: [{ apiId: issuer.apiId, scopes, roleIds: [] }],
+    conditions: issuer.conditions,
+    limits: issuer.limits,
+    metadata: {},
+    tags: [],
+    versions: ONE_VERSION,
+    issuedBy: null,
+  }
+}
+
+const ONE_VERSION: readonly SecretVersion[] = [
+  { version: 1, sealedDigest: '', createdAtMs: 0, endsAtMs: null, revokedAtMs: null },
+]
+
+function stateOf(
+  issuer: IssuerRecord,
+  claims: JwtClaims,
+  principalId: string,
+): Pick<CredentialRecord, 'state' | 'stateReason' | 'stateChangedAtMs'> {
+  if (issuer.disabledAtMs !== null) {
+    return { state: 'disabled', stateReason: 'its issuer is disabled', stateChangedAtMs: issuer.disabledAtMs }
+  }
+  const reason = revocationOf(issuer, claims, principalId)
+  return { state: reason === null ? 'active' : 'revoked', stateReason: reason, stateChangedAtMs: null }
+}
+
+/** Why the token is revoked, or null. One that does not say when it was issued may be from before any moment. */
+function revocationOf(
+  { revokedBeforeMs, revokedPrincipals, revokedTokens }: IssuerRecord,
+  { issuedAtMs, tokenId }: JwtClaims,
+  principalId: string,
+): string | null {
+  const isBefore = (ms: number) => issuedAtMs === null || issuedAtMs < ms
+  if (revokedBeforeMs !== null && isBefore(revokedBeforeMs)) {
+    return `all of its issuer's from before ${new Date(revokedBeforeMs).toISOString()}`
+  }
+  const principal = revokedPrincipals.find((one) => one.principalId === principalId)
+  if (principal !== undefined && isBefore(principal.beforeMs)) {
+    return (
+      principal.reason ?? `all of its principal's from before ${new Date(principal.beforeMs).toISOString()}`
+    )
+  }
+  const token = tokenId === null ? undefined : revokedTokens.find((one) => one.tokenId === tokenId)
+  return token === undefined ? null : (token.reason ?? 'by its jti')
+}
+
+/** From when until when its claims let it count, with the leeway that the issuer's clock is given. */
+function lifeOf(
+  { clockSkewSeconds, maxAgeSeconds }: IssuerRecord,
+  { expiresAtMs, notBeforeMs, issuedAtMs }: JwtClaims,
+): Pick<CredentialRecord, 'notBeforeMs' | 'expiresAtMs'> {
+  const skewMs = Math.min(clockSkewSeconds, MAX_CLOCK_SKEW_SECONDS) * 1000
+  const starts = [notBeforeMs, issuedAtMs].filter((ms) => ms !== null)
+  const oldestMs =
+    maxAgeSeconds === null || issuedAtMs === null ? expiresAtMs : issuedAtMs + maxAgeSeconds * 1000
+  return {
+    notBeforeMs: starts.length === 0 ? null : Math.max(...starts) - skewMs,
+    expiresAtMs: Math.min(expiresAtMs, oldestMs) + skewMs,
+  }
+}

@@ -1,0 +1,38 @@
+import type { JwsKeys } from './jws-keys.ts'
+import type { ApiRecord, IssuerRecord } from './records.ts'
+
+/** The keys of an issuer, as one answer of it had them. */
+export interface IssuerKeySet {
+  readonly keys: JwsKeys
+  /** False as soon as it has others, or these are too old to be believed. */
+  readonly current: boolean
+}
+
+/** An issuer by what tells it apart before anything of a token is proven. */
+export interface IssuerCandidate {
+  readonly id: string
+  readonly audience: string
+}
+
+/** What the kind `jwt` asks of whoever knows the issuers that are trusted, and where their keys are. */
+export interface TrustedIssuers {
+  /** Those that are called so. Null: at administration, of whatever workspace. */
+  candidates(issuer: string, api: ApiRecord | null): readonly IssuerCandidate[]
+  /**
+   * Its keys, or null: none can be had now. Must not ask the issuer more often than it can bear, whoever asks.
+   * @param missing a set that lacks the key of a token: a newer one, if there may be one
+   */
+  keysOf(
+    issuer: IssuerRecord,
+    missing: IssuerKeySet | null,
+  ): IssuerKeySet | null | Promise<IssuerKeySet | null>
+  /** The principal of this name, or else this external id; null: none, or several. @throws when nobody can tell */
+  principalIdOf(workspaceId: string, name: string): Promise<string | null>
+}
+
+/** Nobody is trusted. */
+export const NO_ISSUERS: TrustedIssuers = {
+  candidates: () => [],
+  keysOf: () => null,
+  principalIdOf: async () => null,
+}
