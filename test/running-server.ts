@@ -171,11 +171,14 @@ function spawnCredence(args: readonly string[], env: Environment): Spawned {
   return { child, output: () => ({ ...output }), ended }
 }
 
+/** What concerns the run of the tests alone. */
+const OF_THE_RUN = ['NODE_TEST_CONTEXT', 'NODE_COMPILE_CACHE']
+
 /** Settings of whoever runs the tests must not reach the server under test. */
 function inheritedEnvironment(): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(
-      ([name]) => !name.startsWith('CREDENCE_') && name !== 'NODE_TEST_CONTEXT',
+      ([name]) => !name.startsWith('CREDENCE_') && !OF_THE_RUN.includes(name),
     ),
   )
   // The profiles of whoever runs the tests as little.
