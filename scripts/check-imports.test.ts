@@ -129,6 +129,12 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     /limits\/ must not reach .*operations/,
   ],
   [
+    'issuers → operations',
+    'packages/server/src/issuers/a.ts',
+    "import '../operations/o.ts'",
+    /must not reach/,
+  ],
+  [
     'observe → http',
     'packages/server/src/observe/a.ts',
     "export { b } from '../http/b.ts'",

@@ -52,6 +52,11 @@ const LAYERS = [
     above: ['http/', 'gateway/', 'workers/'],
     bare: ['fastify'],
   },
+  {
+    below: 'packages/server/src/issuers/',
+    above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
+    bare: ['fastify'],
+  },
   { below: 'packages/server/src/keep/', above: ['http/', 'gateway/', 'workers/'], bare: ['fastify'] },
   { below: 'packages/server/src/observe/', above: ['http/', 'gateway/', 'workers/'], bare: [] },
   {

@@ -4,6 +4,7 @@ import { addCompletion } from './commands/completion.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addDecisions } from './commands/decisions.ts'
 import { addHost } from './commands/host.ts'
+import { addIssuers } from './commands/issuers.ts'
 import { addKeep } from './commands/keep.ts'
 import { addKeys } from './commands/keys.ts'
 import { addPrincipals } from './commands/principals.ts'
@@ -49,6 +50,7 @@ export function makeProgram(terminal: Terminal, exitWith: (code: number) => void
   addRoles(program, wiring)
   addKeys(program, wiring)
   addCredentials(program, wiring)
+  addIssuers(program, wiring)
   addWorkspaces(program, wiring)
   addVerify(program, wiring)
   addWhy(program, wiring)

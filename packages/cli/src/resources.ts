@@ -77,6 +77,22 @@ export interface RoleResource {
   readonly created_at: string
 }
 
+export interface IssuerResource {
+  readonly id: string
+  readonly name: string
+  readonly issuer: string
+  readonly audience: string
+  readonly algorithms: readonly string[]
+  readonly api: string
+  readonly disabled: boolean
+  readonly created_at: string
+}
+
+export interface TokensRevokedResource {
+  readonly issuer: IssuerResource
+  readonly propagation: { readonly nodes: number; readonly confirmed: number; readonly after_ms: number }
+}
+
 export interface VersionResource {
   readonly version: number
   readonly status: 'current' | 'ending' | 'ended' | 'revoked'

@@ -101,6 +101,19 @@ export function clientOperations(call: CallOperation) {
       enable: (id: string, options?: RepeatableOptions) =>
         call('enableCredential', { params: { id }, body: {} }, options),
     },
+    issuers: {
+      create: (body: Body<'createIssuer'>, options?: RepeatableOptions) =>
+        call('createIssuer', { body }, options),
+      list: (query: Query<'listIssuers'> = {}, options?: CallOptions) =>
+        listing(query, (page) => call('listIssuers', { query: page }, options)),
+      show: (ref: string, options?: CallOptions) => call('showIssuer', { params: { ref } }, options),
+      update: (ref: string, body: Body<'updateIssuer'>, options?: ChangeOptions) =>
+        call('updateIssuer', { params: { ref }, body }, options),
+      delete: (ref: string, options?: ChangeOptions) => call('deleteIssuer', { params: { ref } }, options),
+      /** One token by its `jti`, or all from before a moment. */
+      revoke: (ref: string, body: Body<'revokeTokens'>, options?: RepeatableOptions) =>
+        call('revokeTokens', { params: { ref }, body }, options),
+    },
     /** The credential whose key this client has. */
     self: {
       show: (options?: CallOptions) => call('showSelf', {}, options),

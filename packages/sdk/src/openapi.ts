@@ -111,7 +111,7 @@ export type Route = {
   /** A scope expression. */
   readonly scopes: string | null
   readonly public: boolean
-  readonly accepts: readonly 'api_key'[] | null
+  readonly accepts: readonly ('api_key' | 'jwt')[] | null
   readonly cost: number
 }
 
@@ -139,7 +139,7 @@ export type Api = {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly routes: readonly Route[]
-  readonly accepts: readonly 'api_key'[]
+  readonly accepts: readonly ('api_key' | 'jwt')[]
   /** Where the gateway forwards to: scheme, host and port. */
   readonly upstream: string | null
   readonly host: string | null
@@ -425,7 +425,7 @@ export type AuditEntry = {
   readonly at: string
   readonly action: string
   readonly target: {
-    readonly type: 'workspace' | 'api' | 'role' | 'principal' | 'credential'
+    readonly type: 'workspace' | 'api' | 'role' | 'principal' | 'credential' | 'issuer'
     readonly id: string
   }
   /** Null: the host itself (first start, recovery). */
@@ -597,11 +597,11 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly 'api_key'[] | null
+        readonly accepts?: readonly ('api_key' | 'jwt')[] | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly 'api_key'[]
+      readonly accepts?: readonly ('api_key' | 'jwt')[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -678,11 +678,11 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly 'api_key'[] | null
+        readonly accepts?: readonly ('api_key' | 'jwt')[] | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly 'api_key'[]
+      readonly accepts?: readonly ('api_key' | 'jwt')[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -1039,6 +1039,553 @@ export interface Operations {
     }
     readonly answer: RevokedCredential
   }
+  /** Trust an issuer */
+  readonly createIssuer: {
+    readonly params: null
+    readonly query: null
+    readonly body: {
+      /** Unique in its workspace; accepted wherever the id is. */
+      readonly name: string
+      /** `iss` of its tokens, character for character. */
+      readonly issuer: string
+      /** What `aud` of its tokens is, or holds. */
+      readonly audience: string
+      /** The algorithms that count; whatever a token says only chooses among them. */
+      readonly algorithms: readonly (
+        | 'ES256'
+        | 'ES384'
+        | 'ES512'
+        | 'RS256'
+        | 'RS384'
+        | 'RS512'
+        | 'PS256'
+        | 'PS384'
+        | 'PS512'
+        | 'EdDSA'
+        | 'Ed25519'
+        | 'HS256'
+        | 'HS384'
+        | 'HS512'
+      )[]
+      /** An id or a name. */
+      readonly api: string
+      /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+      readonly jwks?: {
+        readonly keys: readonly Readonly<Record<string, unknown>>[]
+      }
+      readonly jwks_uri?: string
+      /** URL of the discovery document, or true: `{issuer}/.well-known/openid-configuration`. */
+      readonly discovery?: string | boolean
+      /** Who calls, and what they may do. Left out: `sub` is the name or external id of the principal, `scope` its scopes. */
+      readonly claims?: {
+        /** A claim's name, or a JSON Pointer to one inside another. */
+        readonly principal?: string
+        readonly principal_prefix?: string
+        /** The claim that holds the scopes, or a list: the same scopes for every token. */
+        readonly scopes?: string | readonly string[]
+        readonly scopes_prefix?: string
+        /** Claims that must be there, each with the values that will do. */
+        readonly required?: Readonly<Record<string, readonly (string | number | boolean)[]>>
+      }
+      /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+      readonly types?: readonly string[] | null
+      readonly clock_skew_seconds?: number
+      /** How long after `iat` a token counts at most. */
+      readonly max_age_seconds?: number | null
+      /** When it may be used; every member that is not null must hold. */
+      readonly conditions?: Conditions | null
+      readonly limits?: readonly Limit[]
+    }
+    readonly answer: {
+      /** Made by Credence; never changes. */
+      readonly id: string
+      /** Unique in its workspace; accepted wherever the id is. */
+      readonly name: string
+      /** `iss` of its tokens, character for character. */
+      readonly issuer: string
+      /** What `aud` of its tokens is, or holds. */
+      readonly audience: string
+      /** The algorithms that count; whatever a token says only chooses among them. */
+      readonly algorithms: readonly (
+        | 'ES256'
+        | 'ES384'
+        | 'ES512'
+        | 'RS256'
+        | 'RS384'
+        | 'RS512'
+        | 'PS256'
+        | 'PS384'
+        | 'PS512'
+        | 'EdDSA'
+        | 'Ed25519'
+        | 'HS256'
+        | 'HS384'
+        | 'HS512'
+      )[]
+      /** Name of the API that trusts it. */
+      readonly api: string
+      /** Made by Credence; never changes. */
+      readonly api_id: string
+      /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+      readonly jwks: {
+        readonly keys: readonly Readonly<Record<string, unknown>>[]
+      } | null
+      readonly jwks_uri: string | null
+      readonly discovery: string | null
+      readonly claims: {
+        readonly principal: string
+        readonly principal_prefix: string
+        /** The claim that holds the scopes, or a list: the same scopes for every token. */
+        readonly scopes: string | readonly string[]
+        readonly scopes_prefix: string
+        /** Claims that must be there, each with the values that will do. */
+        readonly required: Readonly<Record<string, readonly (string | number | boolean)[]>>
+      }
+      /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+      readonly types: readonly string[] | null
+      readonly clock_skew_seconds: number
+      /** How long after `iat` a token counts at most. */
+      readonly max_age_seconds: number | null
+      /** When it may be used; every member that is not null must hold. */
+      readonly conditions: Conditions | null
+      readonly limits: readonly Limit[]
+      readonly disabled: boolean
+      readonly revoked_before: string | null
+      readonly revoked_tokens: readonly {
+        readonly jti: string
+        readonly expires_at: string | null
+        readonly reason: string | null
+      }[]
+      readonly revoked_principals: readonly {
+        /** Made by Credence; never changes. */
+        readonly principal_id: string
+        readonly before: string
+        readonly reason: string | null
+      }[]
+      /** RFC 3339. */
+      readonly created_at: string
+      /** RFC 3339. */
+      readonly updated_at: string
+      readonly revision: number
+    }
+  }
+  /** List the issuers */
+  readonly listIssuers: {
+    readonly params: null
+    readonly query: {
+      /** Items per page, 1 to 100; 50 when left out. */
+      readonly limit?: number
+      /** `next_cursor` of the page before. */
+      readonly cursor?: string
+      /** An id or a name. */
+      readonly api?: string
+      readonly name?: string
+    }
+    readonly body: null
+    readonly answer: {
+      readonly items: readonly {
+        /** Made by Credence; never changes. */
+        readonly id: string
+        /** Unique in its workspace; accepted wherever the id is. */
+        readonly name: string
+        /** `iss` of its tokens, character for character. */
+        readonly issuer: string
+        /** What `aud` of its tokens is, or holds. */
+        readonly audience: string
+        /** The algorithms that count; whatever a token says only chooses among them. */
+        readonly algorithms: readonly (
+          | 'ES256'
+          | 'ES384'
+          | 'ES512'
+          | 'RS256'
+          | 'RS384'
+          | 'RS512'
+          | 'PS256'
+          | 'PS384'
+          | 'PS512'
+          | 'EdDSA'
+          | 'Ed25519'
+          | 'HS256'
+          | 'HS384'
+          | 'HS512'
+        )[]
+        /** Name of the API that trusts it. */
+        readonly api: string
+        /** Made by Credence; never changes. */
+        readonly api_id: string
+        /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+        readonly jwks: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        } | null
+        readonly jwks_uri: string | null
+        readonly discovery: string | null
+        readonly claims: {
+          readonly principal: string
+          readonly principal_prefix: string
+          /** The claim that holds the scopes, or a list: the same scopes for every token. */
+          readonly scopes: string | readonly string[]
+          readonly scopes_prefix: string
+          /** Claims that must be there, each with the values that will do. */
+          readonly required: Readonly<Record<string, readonly (string | number | boolean)[]>>
+        }
+        /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+        readonly types: readonly string[] | null
+        readonly clock_skew_seconds: number
+        /** How long after `iat` a token counts at most. */
+        readonly max_age_seconds: number | null
+        /** When it may be used; every member that is not null must hold. */
+        readonly conditions: Conditions | null
+        readonly limits: readonly Limit[]
+        readonly disabled: boolean
+        readonly revoked_before: string | null
+        readonly revoked_tokens: readonly {
+          readonly jti: string
+          readonly expires_at: string | null
+          readonly reason: string | null
+        }[]
+        readonly revoked_principals: readonly {
+          /** Made by Credence; never changes. */
+          readonly principal_id: string
+          readonly before: string
+          readonly reason: string | null
+        }[]
+        /** RFC 3339. */
+        readonly created_at: string
+        /** RFC 3339. */
+        readonly updated_at: string
+        readonly revision: number
+      }[]
+      /** Null: this was the last page. */
+      readonly next_cursor: string | null
+    }
+  }
+  /** Show an issuer */
+  readonly showIssuer: {
+    readonly params: {
+      /** An id or a name. */
+      readonly ref: string
+    }
+    readonly query: null
+    readonly body: null
+    readonly answer: {
+      /** Made by Credence; never changes. */
+      readonly id: string
+      /** Unique in its workspace; accepted wherever the id is. */
+      readonly name: string
+      /** `iss` of its tokens, character for character. */
+      readonly issuer: string
+      /** What `aud` of its tokens is, or holds. */
+      readonly audience: string
+      /** The algorithms that count; whatever a token says only chooses among them. */
+      readonly algorithms: readonly (
+        | 'ES256'
+        | 'ES384'
+        | 'ES512'
+        | 'RS256'
+        | 'RS384'
+        | 'RS512'
+        | 'PS256'
+        | 'PS384'
+        | 'PS512'
+        | 'EdDSA'
+        | 'Ed25519'
+        | 'HS256'
+        | 'HS384'
+        | 'HS512'
+      )[]
+      /** Name of the API that trusts it. */
+      readonly api: string
+      /** Made by Credence; never changes. */
+      readonly api_id: string
+      /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+      readonly jwks: {
+        readonly keys: readonly Readonly<Record<string, unknown>>[]
+      } | null
+      readonly jwks_uri: string | null
+      readonly discovery: string | null
+      readonly claims: {
+        readonly principal: string
+        readonly principal_prefix: string
+        /** The claim that holds the scopes, or a list: the same scopes for every token. */
+        readonly scopes: string | readonly string[]
+        readonly scopes_prefix: string
+        /** Claims that must be there, each with the values that will do. */
+        readonly required: Readonly<Record<string, readonly (string | number | boolean)[]>>
+      }
+      /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+      readonly types: readonly string[] | null
+      readonly clock_skew_seconds: number
+      /** How long after `iat` a token counts at most. */
+      readonly max_age_seconds: number | null
+      /** When it may be used; every member that is not null must hold. */
+      readonly conditions: Conditions | null
+      readonly limits: readonly Limit[]
+      readonly disabled: boolean
+      readonly revoked_before: string | null
+      readonly revoked_tokens: readonly {
+        readonly jti: string
+        readonly expires_at: string | null
+        readonly reason: string | null
+      }[]
+      readonly revoked_principals: readonly {
+        /** Made by Credence; never changes. */
+        readonly principal_id: string
+        readonly before: string
+        readonly reason: string | null
+      }[]
+      /** RFC 3339. */
+      readonly created_at: string
+      /** RFC 3339. */
+      readonly updated_at: string
+      readonly revision: number
+    }
+  }
+  /** Change an issuer */
+  readonly updateIssuer: {
+    readonly params: {
+      /** An id or a name. */
+      readonly ref: string
+    }
+    readonly query: null
+    readonly body: {
+      /** Unique in its workspace; accepted wherever the id is. */
+      readonly name?: string
+      /** `iss` of its tokens, character for character. */
+      readonly issuer?: string
+      /** What `aud` of its tokens is, or holds. */
+      readonly audience?: string
+      /** The algorithms that count; whatever a token says only chooses among them. */
+      readonly algorithms?: readonly (
+        | 'ES256'
+        | 'ES384'
+        | 'ES512'
+        | 'RS256'
+        | 'RS384'
+        | 'RS512'
+        | 'PS256'
+        | 'PS384'
+        | 'PS512'
+        | 'EdDSA'
+        | 'Ed25519'
+        | 'HS256'
+        | 'HS384'
+        | 'HS512'
+      )[]
+      /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+      readonly jwks?: {
+        readonly keys: readonly Readonly<Record<string, unknown>>[]
+      }
+      readonly jwks_uri?: string
+      /** URL of the discovery document, or true: `{issuer}/.well-known/openid-configuration`. */
+      readonly discovery?: string | boolean
+      /** Who calls, and what they may do. Left out: `sub` is the name or external id of the principal, `scope` its scopes. */
+      readonly claims?: {
+        /** A claim's name, or a JSON Pointer to one inside another. */
+        readonly principal?: string
+        readonly principal_prefix?: string
+        /** The claim that holds the scopes, or a list: the same scopes for every token. */
+        readonly scopes?: string | readonly string[]
+        readonly scopes_prefix?: string
+        /** Claims that must be there, each with the values that will do. */
+        readonly required?: Readonly<Record<string, readonly (string | number | boolean)[]>>
+      }
+      /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+      readonly types?: readonly string[] | null
+      readonly clock_skew_seconds?: number
+      /** How long after `iat` a token counts at most. */
+      readonly max_age_seconds?: number | null
+      /** When it may be used; every member that is not null must hold. */
+      readonly conditions?: Conditions | null
+      readonly limits?: readonly Limit[]
+      /** True: none of its tokens count. */
+      readonly disabled?: boolean
+    }
+    readonly answer: {
+      /** Made by Credence; never changes. */
+      readonly id: string
+      /** Unique in its workspace; accepted wherever the id is. */
+      readonly name: string
+      /** `iss` of its tokens, character for character. */
+      readonly issuer: string
+      /** What `aud` of its tokens is, or holds. */
+      readonly audience: string
+      /** The algorithms that count; whatever a token says only chooses among them. */
+      readonly algorithms: readonly (
+        | 'ES256'
+        | 'ES384'
+        | 'ES512'
+        | 'RS256'
+        | 'RS384'
+        | 'RS512'
+        | 'PS256'
+        | 'PS384'
+        | 'PS512'
+        | 'EdDSA'
+        | 'Ed25519'
+        | 'HS256'
+        | 'HS384'
+        | 'HS512'
+      )[]
+      /** Name of the API that trusts it. */
+      readonly api: string
+      /** Made by Credence; never changes. */
+      readonly api_id: string
+      /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+      readonly jwks: {
+        readonly keys: readonly Readonly<Record<string, unknown>>[]
+      } | null
+      readonly jwks_uri: string | null
+      readonly discovery: string | null
+      readonly claims: {
+        readonly principal: string
+        readonly principal_prefix: string
+        /** The claim that holds the scopes, or a list: the same scopes for every token. */
+        readonly scopes: string | readonly string[]
+        readonly scopes_prefix: string
+        /** Claims that must be there, each with the values that will do. */
+        readonly required: Readonly<Record<string, readonly (string | number | boolean)[]>>
+      }
+      /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+      readonly types: readonly string[] | null
+      readonly clock_skew_seconds: number
+      /** How long after `iat` a token counts at most. */
+      readonly max_age_seconds: number | null
+      /** When it may be used; every member that is not null must hold. */
+      readonly conditions: Conditions | null
+      readonly limits: readonly Limit[]
+      readonly disabled: boolean
+      readonly revoked_before: string | null
+      readonly revoked_tokens: readonly {
+        readonly jti: string
+        readonly expires_at: string | null
+        readonly reason: string | null
+      }[]
+      readonly revoked_principals: readonly {
+        /** Made by Credence; never changes. */
+        readonly principal_id: string
+        readonly before: string
+        readonly reason: string | null
+      }[]
+      /** RFC 3339. */
+      readonly created_at: string
+      /** RFC 3339. */
+      readonly updated_at: string
+      readonly revision: number
+    }
+  }
+  /** Trust an issuer no longer */
+  readonly deleteIssuer: {
+    readonly params: {
+      /** An id or a name. */
+      readonly ref: string
+    }
+    readonly query: null
+    readonly body: null
+    readonly answer: null
+  }
+  /** Revoke tokens of an issuer */
+  readonly revokeTokens: {
+    readonly params: {
+      /** An id or a name. */
+      readonly ref: string
+    }
+    readonly query: null
+    readonly body: {
+      /** One token. */
+      readonly jti?: string
+      /** When that token ends; it is remembered until then. */
+      readonly expires_at?: string
+      /** All tokens issued before this moment. */
+      readonly before?: string
+      /** An id or a name. */
+      readonly principal?: string
+      readonly reason?: string | null
+    }
+    readonly answer: {
+      readonly issuer: {
+        /** Made by Credence; never changes. */
+        readonly id: string
+        /** Unique in its workspace; accepted wherever the id is. */
+        readonly name: string
+        /** `iss` of its tokens, character for character. */
+        readonly issuer: string
+        /** What `aud` of its tokens is, or holds. */
+        readonly audience: string
+        /** The algorithms that count; whatever a token says only chooses among them. */
+        readonly algorithms: readonly (
+          | 'ES256'
+          | 'ES384'
+          | 'ES512'
+          | 'RS256'
+          | 'RS384'
+          | 'RS512'
+          | 'PS256'
+          | 'PS384'
+          | 'PS512'
+          | 'EdDSA'
+          | 'Ed25519'
+          | 'HS256'
+          | 'HS384'
+          | 'HS512'
+        )[]
+        /** Name of the API that trusts it. */
+        readonly api: string
+        /** Made by Credence; never changes. */
+        readonly api_id: string
+        /** A JWK set (RFC 7517): public keys, or the secrets of HS algorithms. */
+        readonly jwks: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        } | null
+        readonly jwks_uri: string | null
+        readonly discovery: string | null
+        readonly claims: {
+          readonly principal: string
+          readonly principal_prefix: string
+          /** The claim that holds the scopes, or a list: the same scopes for every token. */
+          readonly scopes: string | readonly string[]
+          readonly scopes_prefix: string
+          /** Claims that must be there, each with the values that will do. */
+          readonly required: Readonly<Record<string, readonly (string | number | boolean)[]>>
+        }
+        /** What `typ` must say; null: nothing, `JWT` or `at+jwt`. */
+        readonly types: readonly string[] | null
+        readonly clock_skew_seconds: number
+        /** How long after `iat` a token counts at most. */
+        readonly max_age_seconds: number | null
+        /** When it may be used; every member that is not null must hold. */
+        readonly conditions: Conditions | null
+        readonly limits: readonly Limit[]
+        readonly disabled: boolean
+        readonly revoked_before: string | null
+        readonly revoked_tokens: readonly {
+          readonly jti: string
+          readonly expires_at: string | null
+          readonly reason: string | null
+        }[]
+        readonly revoked_principals: readonly {
+          /** Made by Credence; never changes. */
+          readonly principal_id: string
+          readonly before: string
+          readonly reason: string | null
+        }[]
+        /** RFC 3339. */
+        readonly created_at: string
+        /** RFC 3339. */
+        readonly updated_at: string
+        readonly revision: number
+      }
+      readonly propagation: {
+        /** Nodes of this installation. */
+        readonly nodes: number
+        /** Nodes that refuse them already. */
+        readonly confirmed: number
+        /** Milliseconds until they did. */
+        readonly after_ms: number
+        /** After so many milliseconds no node accepts them any more. */
+        readonly bound_ms: number
+      }
+    }
+  }
   /** Show the credential presented */
   readonly showSelf: {
     readonly params: null
@@ -1183,6 +1730,12 @@ export const OPERATIONS = {
     path: '/v1/credentials/{id}/versions/{version}/revoke',
     repeatable: true,
   },
+  createIssuer: { method: 'POST', path: '/v1/issuers', repeatable: true },
+  listIssuers: { method: 'GET', path: '/v1/issuers', repeatable: false },
+  showIssuer: { method: 'GET', path: '/v1/issuers/{ref}', repeatable: false },
+  updateIssuer: { method: 'PATCH', path: '/v1/issuers/{ref}', repeatable: false },
+  deleteIssuer: { method: 'DELETE', path: '/v1/issuers/{ref}', repeatable: false },
+  revokeTokens: { method: 'POST', path: '/v1/issuers/{ref}/revoke', repeatable: true },
   showSelf: { method: 'GET', path: '/v1/credentials/self', repeatable: false },
   rotateSelf: { method: 'POST', path: '/v1/credentials/self/rotate', repeatable: true },
   revokeSelf: { method: 'POST', path: '/v1/credentials/self/revoke', repeatable: false },

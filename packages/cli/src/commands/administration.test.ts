@@ -134,3 +134,54 @@ test('audit tells who changed what', async () => {
     new RegExp(`^12 +4 s ago +credential.rotate +${CREDENTIAL_ID} +the host +- +r1$`, 'm'),
   )
 })
+
+const ISSUER = {
+  ...{ id: 'iss_0123456789ab', name: 'sso', issuer: 'https://sso.example', audience: 'urn:orders' },
+  ...{ algorithms: ['RS256'], api: 'orders', disabled: false, created_at: at(0) },
+}
+
+test('issuers: each flag reaches the request', async () => {
+  const routes = {
+    'POST /v1/issuers': { status: 201, body: ISSUER },
+    'PATCH /v1/issuers/sso': { body: ISSUER },
+  }
+  const created = await runAgainst(
+    routes,
+    [
+      ...['issuers', 'create', 'sso', '--api', 'orders', '--issuer', 'https://sso.example'],
+      ...['--audience', 'urn:orders', '--algorithm', 'RS256,ES256', '--jwks', '-'],
+      ...['--principal-claim', 'email', '--principal-prefix', 'sso:', '--scopes', 'orders:read'],
+      ...['--require', 'ref=a', '--require', 'ref=b=c', '--type', 'at+jwt', '--clock-skew', '30s'],
+      ...['--max-age', '1h', '--limit', '5/day'],
+    ],
+    { stdin: '{"keys":[]}' },
+  )
+  assert.equal(created.exitCode, 0, created.stderr)
+  assert.equal(created.stderr, '✓ issuer sso of orders: https://sso.example, for urn:orders\n')
+  assert.deepEqual(created.requests[0]?.body, {
+    ...{ name: 'sso', api: 'orders', issuer: 'https://sso.example', audience: 'urn:orders' },
+    ...{ algorithms: ['RS256', 'ES256'], jwks: { keys: [] } },
+    claims: {
+      ...{ principal: 'email', principal_prefix: 'sso:', scopes: ['orders:read'] },
+      required: { ref: ['a', 'b=c'] },
+    },
+    ...{ types: ['at+jwt'], clock_skew_seconds: 30, max_age_seconds: 3600 },
+    limits: [{ type: 'quota', name: 'day', limit: 5, period: 'day' }],
+  })
+  const disabled = await runAgainst(routes, ['issuers', 'update', 'sso', '--disable', '--discovery'])
+  assert.deepEqual(disabled.requests[0]?.body, { disabled: true, discovery: true })
+  const nothing = await runAgainst(routes, ['issuers', 'update', 'sso'])
+  assert.notEqual(nothing.exitCode, 0)
+})
+
+test('issuers revoke takes one token or all before a moment, and says how far it has come', async () => {
+  const body = { issuer: ISSUER, propagation: { nodes: 2, confirmed: 2, after_ms: 3, bound_ms: 1000 } }
+  const routes = { 'POST /v1/issuers/sso/revoke': { body } }
+  const one = await runAgainst(routes, ['issuers', 'revoke', 'sso', '--jti', 'x', '--expires', '1h'])
+  assert.equal(one.stderr, '✓ token of sso revoked on 2 of 2 nodes, after 3 ms\n')
+  assert.deepEqual(one.requests[0]?.body, { jti: 'x', expires_at: at(3_600_000) })
+  const all = await runAgainst(routes, ['issuers', 'revoke', 'sso', '--before', 'now', '--principal', 'p'])
+  assert.deepEqual(all.requests[0]?.body, { before: at(0), principal: 'p' })
+  const neither = await runAgainst(routes, ['issuers', 'revoke', 'sso'])
+  assert.notEqual(neither.exitCode, 0)
+})

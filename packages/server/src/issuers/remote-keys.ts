@@ -57,7 +57,11 @@ export class RemoteKeys {
     const held = this.#held
     const nowMs = this.#options.clock()
     if (held === null || nowMs >= held.endsAtMs) {
-      return this.#mayAsk(FAILURE_COOL_DOWN_MS, nowMs) ? this.#afterFetch() : (held?.set ?? null)
+      if (!this.#mayAsk(FAILURE_COOL_DOWN_MS, nowMs)) return held?.set ?? null
+      if (held === null || !this.#failed) return this.#afterFetch()
+      // It failed before, and may do so by silence: nobody waits for that who can go on.
+      void this.#fetch()
+      return held.set
     }
     if (missing === held.set) {
       return this.#mayAsk(UNKNOWN_KID_COOL_DOWN_MS, nowMs) ? this.#afterFetch() : held.set

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
+import { parseIpRange } from '@credence/core'
 import fc from 'fast-check'
 import { type Surfaces, startSurfaces } from '../testing/surfaces.ts'
 import {
@@ -18,7 +20,7 @@ const [first, second, foreign, rsa] = [
   signingKey('k1'),
   signingKey('r1', 'RS256'),
 ]
-const SECRET = Buffer.alloc(32, 7)
+const SECRET = createHash('sha256').update('a secret').digest()
 
 let surfaces: Surfaces
 let issuer: LocalIssuer
@@ -26,7 +28,9 @@ let nowMs = Date.now()
 
 before(async () => {
   issuer = await startLocalIssuer(first)
-  surfaces = await startSurfaces({ clock: () => nowMs })
+  // Forward-auth takes what a proxy says of a request from a trusted one only.
+  const config = { trustedProxies: [parseIpRange('127.0.0.1')!] }
+  surfaces = await startSurfaces({ clock: () => nowMs, config })
   await call('POST', '/v1/principals', { name: 'ci', type: 'service' })
   await call('POST', '/v1/principals', { name: 'robot', type: 'service', external_id: 'repo:acme/shop' })
   await call('POST', '/v1/apis', {
@@ -36,6 +40,7 @@ before(async () => {
     routes: [{ method: 'GET', path: '/orders/*', scopes: 'orders:read' }],
     upstream: surfaces.upstream,
     base_path: '/shop',
+    strip_base_path: true,
   })
   await trust('local', { jwks_uri: `${issuer.url}/jwks`, issuer: issuer.url })
   await trust('inline-rsa', { issuer: 'urn:rsa', algorithms: ['RS256'], jwks: { keys: [rsa.jwk] } })
@@ -61,7 +66,7 @@ async function call(method: string, path: string, body?: unknown, key = surfaces
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
   const text = await response.text()
-  // biome does not know that tests know what they asked for.
+  // Tests know what they asked for; a wrong guess fails in their assertions.
   return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, never> }
 }
 
@@ -96,10 +101,10 @@ async function verdictOn(credential: string, over: object = {}): Promise<Verdict
 
 /** What the operator is told: the code before it is made public. */
 async function codeOf(credential: string): Promise<string> {
-  const { code } = await verdictOn(credential)
-  const { body } = await call('GET', '/v1/decisions?limit=1')
-  const [newest] = (body as unknown as { items: { code: string }[] }).items
-  return newest?.code ?? code
+  await verdictOn(credential)
+  const { body } = await call('GET', '/v1/decisions?limit=5')
+  const { items } = body as unknown as { items: { code: string; via: string }[] }
+  return items.find(({ via }) => via === 'verify')!.code
 }
 
 describe('a token of a trusted issuer', () => {
@@ -175,7 +180,6 @@ describe('a token of a trusted issuer', () => {
         'MALFORMED',
       ],
       ['__proto__', signToken(first, JSON.stringify(claims).replace('{', '{"__proto__":{},')), 'MALFORMED'],
-      ['a huge header', withHeader({ kid: 'k1', x: 'x'.repeat(20_000) }), 'MALFORMED'],
       ['expired', signToken(first, claimsOf({ exp: seconds() - 61 })), 'EXPIRED'],
       ['no exp', signToken(first, claimsOf({ exp: undefined })), 'MALFORMED'],
       ['not yet valid', signToken(first, claimsOf({ nbf: seconds() + 61 })), 'NOT_YET_VALID'],
@@ -187,6 +191,15 @@ describe('a token of a trusted issuer', () => {
     for (const [what, token, code] of hostile) assert.equal(await codeOf(token), code, what)
     assert.equal(await codeOf(good), 'VALID', 'the control')
     assert.ok(!issuer.asked.includes('/evil'))
+  })
+
+  it('that is longer than any credential is refused at every door, not read', async () => {
+    const token = signToken(first, claimsOf(), { alg: 'ES256', kid: 'k1', x: 'x'.repeat(20_000) })
+    const { status } = await call('POST', '/v1/verify', { api: 'orders', credential: token })
+    assert.equal(status, 422)
+    const headers = { authorization: `Bearer ${token}` }
+    const response = await fetch(`${surfaces.gateway}/shop/orders/1`, { headers })
+    assert.ok([401, 431].includes(response.status), String(response.status))
   })
 
   it('never gets a 5xx, whatever it is', async () => {
@@ -343,7 +356,7 @@ describe('the keys of an issuer', () => {
 })
 
 describe('setting an issuer up', () => {
-  const oct = (bytes: number) => ({ kty: 'oct', k: Buffer.alloc(bytes, 1).toString('base64url') })
+  const oct = (bytes: number) => ({ kty: 'oct', k: SECRET.subarray(0, bytes).toString('base64url') })
   const privateJwk = (key: SigningKey) => ({ ...key.jwk, ...key.privateKey.export({ format: 'jwk' }) })
   const wrong: readonly [string, object, string][] = [
     ['no keys', {}, 'jwks'],
@@ -353,6 +366,11 @@ describe('setting an issuer up', () => {
     ['a user in the URL', { jwks_uri: 'https://u:p@issuer.example/jwks' }, 'jwks_uri'],
     ['a private key', { jwks: { keys: [privateJwk(first)] } }, 'jwks.keys[0]'],
     ['a short secret', { algorithms: ['HS256'], jwks: { keys: [oct(31)] } }, 'jwks.keys[0]'],
+    [
+      'a secret of a few bytes',
+      { algorithms: ['HS256'], jwks: { keys: [{ ...oct(32), k: 'A'.repeat(43) }] } },
+      'jwks.keys[0]',
+    ],
     ['a secret for public keys', { jwks: { keys: [oct(32)] } }, 'jwks.keys[0]'],
     ['both sorts', { algorithms: ['HS256', 'ES256'], jwks: { keys: [first.jwk] } }, 'algorithms'],
     ['published secrets', { algorithms: ['HS256'], jwks_uri: 'https://issuer.example/jwks' }, 'algorithms'],

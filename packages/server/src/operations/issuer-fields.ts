@@ -15,6 +15,7 @@ import { administrationAudienceProblem } from '../issuers/issuer-directory.ts'
 import { upstreamRulesFor } from '../upstream-guard.ts'
 import type { FieldError } from './operation.ts'
 import { scopeErrors } from './resolve-grants.ts'
+import { weakSecretProblem } from './weak-secret.ts'
 
 /** Where the keys of an issuer are from, as it is said. */
 export type GivenKeys =
@@ -168,6 +169,9 @@ function jwkProblem(jwk: Jwk, algorithms: readonly JwsAlgorithmName[]): string |
     return `holds ${held}: give the public key only, and replace a private one that was sent`
   const reading = readJwk(jwk)
   if (!reading.ok) return reading.problem
+  // That it is base64url was found as it was read.
+  const weakness = isSecret ? weakSecretProblem(Buffer.from(String(jwk.k), 'base64url')) : null
+  if (weakness !== null) return weakness
   return reading.key.algorithms.some((algorithm) => algorithms.includes(algorithm))
     ? null
     : `goes with none of ${algorithms.join(', ')}`
