@@ -27,6 +27,8 @@ interface Entry {
 const BYTES_PER_ENTRY = 1024
 /** What it takes besides limits and roles. */
 const OWN_BYTES = 512
+/** What the credential of a token adds, besides its grants: conditions, limits and versions are its issuer's. */
+const TOKEN_BYTES = 384
 
 /**
  * Remembers proofs under a digest salted per process, so that memory holds no presented secret and the cache
@@ -89,6 +91,7 @@ function firstBits(key: string): number {
 }
 
 function bytesOf({ caller, proven }: Entry): number {
-  const own = OWN_BYTES + (proven.token === undefined ? 0 : sizeOf(proven.token.credential))
+  const { token } = proven
+  const own = OWN_BYTES + (token === undefined ? 0 : TOKEN_BYTES + sizeOf(token.credential.grants))
   return caller === null ? own : own + sizeOf(caller.limits) + 64 * caller.roles.length
 }
