@@ -28,6 +28,8 @@ const BYTES_PER_ENTRY = 1024
 /** What it takes without them. Records are not counted: slots keep none that the lookup does not keep. */
 const OWN_BYTES = 512
 const BYTES_PER_ROLE = 64
+/** What the credential of a token adds, besides its grants: conditions, limits and versions are its issuer's. */
+const TOKEN_BYTES = 384
 
 /**
  * Remembers proofs under a digest salted per process, so that memory holds no presented secret and the cache
@@ -90,7 +92,8 @@ function firstBits(key: string): number {
 }
 
 function bytesOf({ caller, proven }: Entry): number {
-  const own = OWN_BYTES + (proven.token === undefined ? 0 : sizeOf(proven.token.credential))
+  const { token } = proven
+  const own = OWN_BYTES + (token === undefined ? 0 : TOKEN_BYTES + sizeOf(token.credential.grants))
   if (caller === null) return own
   const { scopes, limits, conditions, roles } = caller
   return own + sizeOf(scopes) + sizeOf(limits) + sizeOf(conditions) + BYTES_PER_ROLE * roles.length

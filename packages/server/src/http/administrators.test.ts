@@ -132,7 +132,11 @@ describe('a workspace keeps somebody who administers it', () => {
 
   const OTHERS: readonly [what: string, scopes: string[], roles: string[]][] = [
     ['by a role', [], ['owner']],
-    ['by scopes that add up', ['workspaces:*', 'apis:*', 'principals:*', 'credentials:*'], ['rest']],
+    [
+      'by scopes that add up',
+      ['workspaces:*', 'apis:*', 'principals:*', 'credentials:*', 'issuers:*'],
+      ['rest'],
+    ],
   ]
   for (const [what, scopes, roles] of OTHERS) {
     it(`with another administrator, ${what}, one may go`, async () => {

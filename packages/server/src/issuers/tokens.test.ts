@@ -265,6 +265,17 @@ describe('revoking tokens', () => {
     assert.equal(await codeOf(other!), 'VALID')
   })
 
+  it('is explained to the operator as everything else is', async () => {
+    for (const over of [{}, { jti: 'a' }, { aud: 'urn:other' }, { exp: seconds() - 3600 }]) {
+      await verdictOn(signToken(first, claimsOf(over)))
+      const { body } = await call('GET', '/v1/decisions?limit=5')
+      const { items } = body as unknown as { items: { request_id: string; via: string }[] }
+      const { request_id: id } = items.find(({ via }) => via === 'verify')!
+      const why = await call('GET', `/v1/decisions/${id}`)
+      assert.equal(why.status, 200, JSON.stringify(why.body))
+    }
+  })
+
   it('takes all of a principal, or of the issuer, from before a moment', async () => {
     const ci = signToken(first, claimsOf())
     const robot = signToken(first, claimsOf({ sub: 'repo:acme/shop' }))
@@ -405,6 +416,43 @@ describe('setting an issuer up', () => {
     })
   }
 
+  it('is shown as it was set up, and changed in part', async () => {
+    const claims = {
+      ...{
+        principal: '/acme~1who/id',
+        principal_prefix: 'acme:',
+        scopes: ['orders:read'],
+        scopes_prefix: '',
+      },
+      required: { ref: ['a', 'b'], protected: [true], level: [1, 2.5] },
+    }
+    const given = {
+      ...{
+        issuer: 'urn:shown',
+        algorithms: ['ES256', 'EdDSA'],
+        jwks: { keys: [{ ...first.jwk, x5c: ['AA'] }] },
+      },
+      ...{ claims, types: ['at+jwt'], clock_skew_seconds: 0, max_age_seconds: 60 },
+      limits: [{ name: 'default', type: 'rate', limit: 5, window_seconds: 60 }],
+    }
+    const made = await trust('shown', given)
+    const shown = await call('GET', '/v1/issuers/shown')
+    assert.deepEqual(shown.body, made)
+    for (const [name, value] of Object.entries(given)) assert.deepEqual(made[name], value, name)
+    const changed = await call('PATCH', '/v1/issuers/shown', {
+      types: null,
+      discovery: 'https://a.example/x',
+    })
+    assert.equal(changed.status, 200, JSON.stringify(changed.body))
+    const { types, jwks, discovery, claims: kept } = changed.body as Record<string, unknown>
+    assert.deepEqual([types, jwks, discovery, kept], [null, null, 'https://a.example/x', claims])
+    const listed = (await call('GET', '/v1/issuers?api=orders&limit=1')).body as unknown as {
+      items: object[]
+    }
+    assert.equal(listed.items.length, 1)
+    assert.equal((await call('PATCH', '/v1/issuers/shown', { algorithms: ['HS256'] })).status, 422)
+  })
+
   it('takes the same iss and audience once for an API', async () => {
     const given = {
       name: 'again',
@@ -437,6 +485,32 @@ describe('administration without a stored key', () => {
     assert.equal((await call('GET', '/v1/principals', undefined, other)).status, 401)
     const self = await call('GET', '/v1/credentials/self', undefined, token)
     assert.ok(self.status < 500, JSON.stringify(self.body))
+  })
+
+  it('acts in the workspace whose id the audience holds, and nobody claims the tokens of another', async () => {
+    const made = await call('POST', '/v1/workspaces', { name: 'second', prefix: 'crd_two' })
+    assert.equal(made.status, 201, JSON.stringify(made.body))
+    const { workspace, admin_key } = made.body as unknown as {
+      workspace: { id: string }
+      admin_key: { secret: string }
+    }
+    const given = {
+      ...{ name: 'theirs', api: 'credence', issuer: 'urn:pipeline', algorithms: ['ES256'] },
+      ...{ jwks: { keys: [foreign.jwk] }, claims: { principal: 'who', scopes: ['principals:read'] } },
+    }
+    const claimed = await call('POST', '/v1/issuers', { ...given, audience: 'credence' }, admin_key.secret)
+    assert.equal(claimed.status, 422)
+    const audience = `credence-${workspace.id}`
+    const ok = await call('POST', '/v1/issuers', { ...given, audience }, admin_key.secret)
+    assert.equal(ok.status, 201, JSON.stringify(ok.body))
+    await call('POST', '/v1/principals', { name: 'their-ci', type: 'service' }, admin_key.secret)
+    const token = signToken(foreign, claimsOf({ iss: 'urn:pipeline', aud: audience, who: 'their-ci' }))
+    const seen = await call('GET', '/v1/principals', undefined, token)
+    assert.equal(seen.status, 200, JSON.stringify(seen.body))
+    assert.ok(JSON.stringify(seen.body).includes('their-ci') && !JSON.stringify(seen.body).includes('robot'))
+    const stolen = signToken(foreign, claimsOf({ iss: 'urn:pipeline', aud: 'credence', who: 'their-ci' }))
+    assert.equal((await call('GET', '/v1/principals', undefined, stolen)).status, 401)
+    assert.equal((await call('GET', `/v1/issuers/${String(ok.body.id)}`)).status, 404)
   })
 
   it('takes whoever trusts an issuer there to have what it gives', async () => {

@@ -2,6 +2,7 @@ import {
   type ApiRecord,
   type ClaimMapping,
   type Conditions,
+  claimMappingProblem,
   type IssuerRecord,
   type Jwk,
   type JwsAlgorithmName,
@@ -177,16 +178,18 @@ function jwkProblem(jwk: Jwk, algorithms: readonly JwsAlgorithmName[]): string |
     : `goes with none of ${algorithms.join(', ')}`
 }
 
-function claimErrors({ principal, scopes, required }: ClaimMapping): FieldError[] {
+function claimErrors(mapping: ClaimMapping): FieldError[] {
+  const { principal, scopes, required } = mapping
   const pointers: [string, string][] = [
     ['claims.principal', principal.claim],
     ...(scopes.from === 'claim' ? [['claims.scopes', scopes.claim] as [string, string]] : []),
     ...required.map(({ claim }): [string, string] => [`claims.required.${claim.slice(0, 64)}`, claim]),
   ]
-  return pointers.flatMap(([field, pointer]) =>
+  const errors = pointers.flatMap(([field, pointer]) =>
     errorIf(
       field,
       parseClaimPointer(pointer) === null ? "is neither a claim's name nor a JSON Pointer" : null,
     ),
   )
+  return errors.length > 0 ? errors : errorIf('claims', claimMappingProblem(mapping))
 }

@@ -45,7 +45,8 @@ export function createIssuer(
   return makeOnce(context, actor, 'issuer', request, async () => {
     const api = await findRecord(context, actor.workspaceId, 'api', reference)
     const fields: IssuerFields = { ...ISSUER_DEFAULTS, ...given }
-    const refusal = writeRefusal(actor, [api?.name ?? reference])
+    // One that is not there is refused to whoever may not write the credentials of all of them.
+    const refusal = writeRefusal(actor, [api?.name ?? '*'])
     if (refusal !== null) return refusal
     if (api === undefined) return invalid({ field: 'api', detail: `no API ${JSON.stringify(reference)}` })
     const errors = await issuerErrors(context, api, fields, null)
