@@ -87,5 +87,11 @@ async function replayOf<T>(
     })
   }
   const outcome = await replay(entry)
-  return outcome.ok ? { ...outcome, replayed: true } : outcome
+  if (outcome.ok) return { ...outcome, replayed: true }
+  const isGone = entry.status === 201 && outcome.problem.code === 'RESOURCE_NOT_FOUND'
+  if (!isGone) return outcome
+  return failed({
+    code: 'CONFLICT',
+    detail: 'what this Idempotency-Key made was deleted since; to make another, use a new key',
+  })
 }

@@ -181,3 +181,19 @@ test('a key is of visible ASCII, at most 255 characters', async (t) => {
     assert.equal(answer.status, 422, key)
   }
 })
+
+testOnStores('what was made with a key and deleted since is not made again: 409', async (server) => {
+  const role = { name: 'reader', api: 'orders', scopes: ['orders:read'] }
+  for (const [path, body] of [
+    ['/v1/workspaces', { name: 'test', prefix: 'crd_test' }],
+    ['/v1/roles', role],
+  ] as const) {
+    const headers = { 'idempotency-key': body.name }
+    const make = () => server.request<ProblemBody>('POST', path, body, headers)
+    assert.equal((await make()).status, 201)
+    const removed = await server.request('DELETE', `${path}/${body.name}`)
+    assert.equal(removed.status, 204, removed.text)
+    const again = await make()
+    assert.deepEqual([again.status, again.body.code], [409, 'CONFLICT'])
+  }
+})
