@@ -109,6 +109,19 @@ describe('a token', () => {
     assert.equal(here.keysAsked, 4)
   })
 
+  it('is remembered by nothing else: the control, keys that go on being called current after they were replaced', async () => {
+    const here = trusting()
+    const token = here.token()
+    for (let i = 0; i < 2; i++) assert.equal(await here.codeOf(token), 'VALID')
+    const none = { keys: new JwsKeys([]), current: true }
+    const { issuers } = here.trusting
+    const replaced = { ...here.trusting, issuers: { ...issuers, keysOf: () => none } }
+    const api = anApi({ accepts: ['jwt'] })
+    assert.equal((await verify(aRequest(token, { api }), replaced)).code, 'VALID', 'nobody said so')
+    here.set.current = false
+    assert.equal((await verify(aRequest(token, { api }), replaced)).code, 'BAD_SIGNATURE')
+  })
+
   it('is refused from the moment on at which the feed tells of its revocation', async () => {
     const here = trusting()
     const [one, other] = [here.token({ jti: 'a' }), here.token({ jti: 'b' })]
