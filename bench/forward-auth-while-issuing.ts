@@ -12,8 +12,8 @@ import { pinServer, writeRequests, wrk } from './wrk.ts'
 
 const CREDENTIALS = 10_000
 const ISSUED_PER_SECOND = 200
-const SECONDS = 4
-const ROUNDS = 7
+const SECONDS = 3
+const ROUNDS = 5
 
 const PATH = '/v1/authorize/orders'
 const routes = [{ method: 'GET', path: '/orders/*', scopes: 'orders:read' }]

@@ -13,7 +13,7 @@ import { inTurns } from './turns.ts'
 import { pinServer, writeRequests, wrk } from './wrk.ts'
 
 const CREDENTIALS = 10_000
-const SECONDS = 4
+const SECONDS = 3
 const ROUNDS = 5
 
 const PATH = '/v1/authorize/orders'

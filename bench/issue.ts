@@ -13,7 +13,7 @@ import { inTurns } from './turns.ts'
 import { pinServer } from './wrk.ts'
 
 const CREDENTIALS = 10_000
-const ROUNDS = 7
+const ROUNDS = 5
 const ROUND_MS = 1500
 const AT_ONCE = 32
 

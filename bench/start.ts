@@ -6,7 +6,7 @@ import { atMost, report } from './report.ts'
 import { rateOf } from './turns.ts'
 
 const CREDENTIALS = 10_000
-const ROUNDS = 5
+const ROUNDS = 3
 /** Long enough for what a start leaves behind to be collected. */
 const IDLE_SECONDS = 5
 
