@@ -12,13 +12,19 @@ import { rsaKeyProblem } from './rsa-key.ts'
 /** A JSON Web Key (RFC 7517), as it came out of JSON: nothing of it is believed before it was read. */
 export type Jwk = Readonly<Record<string, unknown>>
 
+/** A KeyObject of node:crypto: named so that whoever compiles against this package needs no types of Node. */
+export interface KeyHandle {
+  readonly type: string
+  equals(other: KeyHandle): boolean
+}
+
 /** A key that may verify, and nothing else: private members of the JWK were never read. */
 export interface VerificationKey {
   readonly kid: string | null
   readonly kty: 'EC' | 'RSA' | 'OKP' | 'oct'
   /** What it may verify: what its kind, curve and length allow, or the one that its `alg` names. */
   readonly algorithms: readonly JwsAlgorithmName[]
-  readonly key: KeyObject
+  readonly key: KeyHandle
   /** Exact length of its signatures where the key decides it: bytes of an RSA modulus. Else null. */
   readonly signatureBytes: number | null
 }

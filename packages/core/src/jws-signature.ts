@@ -1,4 +1,4 @@
-import { constants, createHmac, timingSafeEqual, verify } from 'node:crypto'
+import { constants, createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
 import type { VerificationKey } from './jwk.ts'
 import { JWS_ALGORITHMS, type JwsAlgorithm, type JwsAlgorithmName } from './jws-algorithm.ts'
 
@@ -9,13 +9,14 @@ import { JWS_ALGORITHMS, type JwsAlgorithm, type JwsAlgorithmName } from './jws-
  */
 export function signatureVerifies(
   name: JwsAlgorithmName,
-  { kty, key, signatureBytes }: VerificationKey,
+  { kty, key: handle, signatureBytes }: VerificationKey,
   input: Uint8Array,
   signature: Uint8Array,
 ): boolean {
   const algorithm: JwsAlgorithm = JWS_ALGORITHMS[name]
   // The caller has chosen a key that goes with the algorithm; a public key as an HMAC's secret must not be a slip away.
   if (algorithm.kty !== kty || signature.length !== (algorithm.signatureBytes ?? signatureBytes)) return false
+  const key = handle as KeyObject
   switch (kty) {
     case 'oct': {
       const expected = createHmac(algorithm.hash!, key).update(input).digest()
