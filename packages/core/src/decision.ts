@@ -67,6 +67,9 @@ export function routeName(route: Route): string {
   return `${route.method} ${route.path}`
 }
 
+/** What cannot be decided now may be a moment later. */
+const TRY_AGAIN_SECONDS = 1
+
 /** A refusal before anybody is known. Also for the transports, which refuse what is no proper request. */
 export function refuse(
   api: ApiRecord | null,
@@ -88,7 +91,7 @@ export function refuse(
     scopes: [],
     required: route?.scopes ?? null,
     limits: [],
-    retryAfterSeconds: null,
+    retryAfterSeconds: code === 'UNAVAILABLE' ? TRY_AGAIN_SECONDS : null,
     staleSeconds: null,
   }
 }

@@ -108,8 +108,7 @@ async function identifyBy(
   const accepts = route?.accepts ?? api?.accepts ?? null
   const result = await prove(presented, proofKey, api, accepts, reading, verifier)
   if (result.type === 'refused') {
-    const refused = refuse(api, result.check ?? 'secret', result.code, result.detail, route)
-    return result.code === 'UNAVAILABLE' ? { ...refused, retryAfterSeconds: 1 } : refused
+    return refuse(api, result.check ?? 'secret', result.code, result.detail, route)
   }
   const { credential, version, kind, token = null } = result
   if (api !== null && credential.workspaceId !== api.workspaceId) {

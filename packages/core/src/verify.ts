@@ -1,5 +1,5 @@
 import { type CachedLookup, FROM_CACHE, FROM_STORE, LookupUnavailable } from './cached-lookup.ts'
-import { type CheckName, type Decision, refuse } from './decision.ts'
+import { type Decision, refuse } from './decision.ts'
 import { LimitUnavailable } from './limit.ts'
 import { runChecks } from './ordered-checks.ts'
 import type { ApiRecord } from './records.ts'
@@ -45,17 +45,13 @@ async function settle(
     if (!(error instanceof LookupUnavailable)) throw error
     return (
       (await decideInGrace(request, verifier)) ??
-      unavailable(request.api, 'secret', 'the store cannot be read')
+      refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read')
     )
   }
 }
 
 function uncountable(api: ApiRecord | null): Decision {
-  return unavailable(api, 'limits', 'the limits cannot be counted')
-}
-
-function unavailable(api: ApiRecord | null, check: CheckName, detail: string): Decision {
-  return { ...refuse(api, check, 'UNAVAILABLE', detail), retryAfterSeconds: 1 }
+  return refuse(api, 'limits', 'UNAVAILABLE', 'the limits cannot be counted')
 }
 
 /**

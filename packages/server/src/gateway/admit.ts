@@ -93,8 +93,7 @@ export class Admissions {
       (api) => this.#decide(checked, api),
       (error: unknown) => {
         if (!(error instanceof LookupUnavailable)) throw error
-        const unavailable = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
-        const decision = { ...unavailable, retryAfterSeconds: 1 }
+        const decision = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
         const { method, rawHeaders } = request
         const facts = { method: method!, path: target.path, ip: client.ip, headers: rawHeaders }
         return this.#refuse(requestId, facts, decision, unreadBytesOf(framing))

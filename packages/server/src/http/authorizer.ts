@@ -103,8 +103,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
     if (!(finding instanceof Promise)) return decideFor(finding)
     return finding.then(decideFor, (error: unknown) => {
       if (!(error instanceof LookupUnavailable)) throw error
-      const unavailable = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
-      refuseNow({ ...unavailable, retryAfterSeconds: 1 })
+      refuseNow(refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'))
     })
   }
 

@@ -26,8 +26,7 @@ export function answerTo(decision: Decision, requestId: string): HttpAnswer {
 
 /** Administration while the store cannot do its work: as good as no answer, so another try is asked for. */
 export function unavailableAnswer(requestId: string): HttpAnswer {
-  const decision = refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot do its work')
-  return answerTo({ ...decision, retryAfterSeconds: 1 }, requestId)
+  return answerTo(refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot do its work'), requestId)
 }
 
 /**

@@ -38,7 +38,7 @@ export function registerVerify(app: App, context: Context): void {
     }
     const decision =
       api === 'unavailable'
-        ? { ...refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot be read'), retryAfterSeconds: 1 }
+        ? refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot be read')
         : await decideAsked(context, request, api, body.credential ?? null, asked.value)
     return reply.send(verdictToJson(decision, request.id))
   })
