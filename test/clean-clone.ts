@@ -9,6 +9,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { groupLives, killGroup } from './process-group.ts'
 
 const READY_WITHIN_MS = 30_000
 
@@ -36,9 +37,7 @@ try {
   console.log(`clean clone: npm start to a verified request in ${since(start)}`)
   await stop(server)
 } finally {
-  if (server?.pid !== undefined && server.exitCode === null && server.signalCode === null) {
-    process.kill(-server.pid, 'SIGKILL')
-  }
+  if (server?.pid !== undefined) killGroup(server.pid)
   await rm(folder, { recursive: true, force: true })
 }
 
@@ -86,18 +85,9 @@ async function stop(child: ChildProcess): Promise<void> {
   assert.notEqual(await Promise.race([ended, late]), 'late', 'npm start did not end after SIGTERM')
   // npm does not wait for the server, which still writes into its data folder.
   const until = performance.now() + READY_WITHIN_MS
-  while (isAlive(-child.pid!)) {
+  while (groupLives(child.pid!)) {
     assert.ok(performance.now() < until, 'the server outlived npm start')
     await delay(20)
-  }
-}
-
-/** @param pid negative for a whole process group */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
   }
 }
 

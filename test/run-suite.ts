@@ -3,6 +3,7 @@ import { accessSync, constants, globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { groupLives, killGroup } from './process-group.ts'
 import type { TestLine } from './test-lines.ts'
 
 /** A check (a program that passes or fails) or tests (globs of test files for `node --test`). */
@@ -201,22 +202,6 @@ const groups = new Set<number>()
 /** Ends whatever suites are running: for a runner that is told to stop. */
 export function killAllSuites(): void {
   for (const group of groups) killGroup(group)
-}
-
-function groupLives(group: number): boolean {
-  try {
-    return process.kill(-group, 0)
-  } catch {
-    return false
-  }
-}
-
-function killGroup(group: number): void {
-  try {
-    process.kill(-group, 'SIGKILL')
-  } catch {
-    // It ended by itself in the meantime.
-  }
 }
 
 function isInstalled(program: string): boolean {
