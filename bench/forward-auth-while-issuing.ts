@@ -2,33 +2,18 @@
  * Whether writes stall verification: the slowest percent of forward-auth requests while 200 credentials a second are
  * being issued on the same server, beside the same load with nobody issuing.
  */
-import { rmSync } from 'node:fs'
-import { startServer, temporaryFolder } from '../test/running-server.ts'
-import { install } from './installation.ts'
+import { PATH, startForwardAuth } from './forward-auth-server.ts'
 import { atRate, issuerFor } from './issuer.ts'
 import { atMost, ratioOf, report } from './report.ts'
 import { inTurns } from './turns.ts'
-import { pinServer, writeRequests, wrk } from './wrk.ts'
+import { wrk } from './wrk.ts'
 
 const CREDENTIALS = 10_000
 const ISSUED_PER_SECOND = 200
 const SECONDS = 3
 const ROUNDS = 5
 
-const PATH = '/v1/authorize/orders'
-const routes = [{ method: 'GET', path: '/orders/*', scopes: 'orders:read' }]
-const installation = await install(CREDENTIALS, { api: { routes } })
-await installation.close()
-const env = { CREDENCE_TRUSTED_PROXIES: '127.0.0.1' }
-const server = await startServer({ dataPath: installation.dataPath, env })
-pinServer(server.child.pid!)
-const folder = temporaryFolder()
-const about = 'X-Forwarded-Method:GET X-Forwarded-Uri:/orders/7'
-const requests = writeRequests(
-  folder,
-  'requests',
-  installation.keys.map((key) => `GET ${PATH} Authorization:Bearer%20${key} ${about}`),
-)
+const { server, requests, close } = await startForwardAuth(CREDENTIALS)
 const issuer = issuerFor(server, 32)
 const slowest = async () => (await wrk(server.api + PATH, requests, SECONDS)).p99Ms
 try {
@@ -54,7 +39,5 @@ try {
   })
 } finally {
   issuer.close()
-  await server.stop()
-  installation.remove()
-  rmSync(folder, { recursive: true, force: true })
+  await close()
 }

@@ -2,36 +2,19 @@
  * Forward-auth over HTTP with API keys: the server as it is started, beside servers that reply a constant with the
  * same headers and decide nothing. All under the same load: 10,000 keys drawn at random, 32 connections.
  */
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { startServer, temporaryFolder } from '../test/running-server.ts'
-import { install } from './installation.ts'
+import { PATH, startForwardAuth } from './forward-auth-server.ts'
 import { startNodePeer } from './peers/process.ts'
 import { constantCaddy, constantNginx } from './peers/web-servers.ts'
 import { atLeast, ratioOf, report } from './report.ts'
 import { inTurns } from './turns.ts'
-import { pinServer, writeRequests, wrk } from './wrk.ts'
+import { wrk } from './wrk.ts'
 
 const CREDENTIALS = 10_000
 const SECONDS = 3
 const ROUNDS = 5
 
-const PATH = '/v1/authorize/orders'
-const routes = [{ method: 'GET', path: '/orders/*', scopes: 'orders:read' }]
-const installation = await install(CREDENTIALS, { api: { routes } })
-await installation.close()
-const folder = temporaryFolder()
-const env = { CREDENCE_TRUSTED_PROXIES: '127.0.0.1' }
-const server = await startServer({ dataPath: installation.dataPath, env })
-pinServer(server.child.pid!)
-const requests = writeRequests(
-  folder,
-  'requests',
-  installation.keys.map(
-    (key) => `GET ${PATH} Authorization:Bearer%20${key} X-Forwarded-Method:GET X-Forwarded-Uri:/orders/7`,
-  ),
-)
-
+const { server, keys, requests, folder, close } = await startForwardAuth(CREDENTIALS)
 const headers = await headersOfOne()
 const peers = {
   'bare Fastify': await startNodePeer('constant-fastify.js', { env: { HEADERS: JSON.stringify(headers) } }),
@@ -61,16 +44,14 @@ try {
   })
 } finally {
   for (const peer of Object.values(peers)) await peer.stop()
-  await server.stop()
-  installation.remove()
-  rmSync(folder, { recursive: true, force: true })
+  await close()
 }
 
 /** What Credence answers beside the framing, for the peers to answer too. */
 async function headersOfOne(): Promise<Record<string, string>> {
   const answer = await fetch(server.api + PATH, {
     headers: {
-      authorization: `Bearer ${installation.keys[0]}`,
+      authorization: `Bearer ${keys[0]}`,
       'x-forwarded-method': 'GET',
       'x-forwarded-uri': '/orders/7',
     },

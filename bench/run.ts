@@ -1,6 +1,6 @@
 /**
  * Runs every benchmark, one after the other, and writes RESULTS.md. Names as arguments choose some of them, and then
- * only prints. What the peers need is installed first.
+ * only prints; `--credentials=N` makes the million of `scale` another number. What the peers need is installed first.
  */
 import { execFileSync, fork } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,10 @@ const BENCHMARKS = [
 ]
 
 const here = import.meta.dirname
-const chosen = process.argv.slice(2)
+const SIZE = /^--credentials=([1-9]\d*)$/
+const given = process.argv.slice(2)
+const size = given.flatMap((argument) => SIZE.exec(argument)?.[1] ?? [])
+const chosen = given.filter((argument) => !SIZE.test(argument))
 const unknown = chosen.filter((name) => !BENCHMARKS.includes(name))
 if (unknown.length > 0) {
   console.error(`no benchmark is called ${unknown.join(', ')}; there are ${BENCHMARKS.join(', ')}`)
@@ -41,7 +44,7 @@ console.log(
 
 function run(name: string): Promise<Result[]> {
   const told: Result[] = []
-  const child = fork(join(here, `${name}.ts`), { stdio: 'inherit' })
+  const child = fork(join(here, `${name}.ts`), name === 'scale' ? size : [], { stdio: 'inherit' })
   child.on('message', (result) => told.push(result as Result))
   return new Promise((resolve, reject) => {
     child.once('error', reject).once('exit', (code) => {

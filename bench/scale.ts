@@ -11,7 +11,7 @@ import { inTurns, rateOf } from './turns.ts'
 
 const FEW = 10_000
 /** A million takes minutes to make. */
-const MANY = Number(process.env.CREDENCE_BENCH_CREDENTIALS ?? 1_000_000)
+const MANY = Number(process.argv[2] ?? 1_000_000)
 /** The same number of keys is asked about, whatever the number there is. */
 const HOT = 10_000
 const CACHE_ENTRIES = 50_000
