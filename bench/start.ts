@@ -43,5 +43,5 @@ report({
   unit: 'MiB RSS',
   rates: [memory],
   ratios: [{ what: memory.name, value: memory.median, target: atMost(160) }],
-  notes: ['The target of 160 MB is 152.6 MiB.'],
+  notes: [],
 })
