@@ -183,6 +183,7 @@ export { ProofCache } from './proof-cache.ts'
 export { PROOF_WINDOW, type ProofClaim, type ProofWindow } from './proof-window.ts'
 export {
   type ApiRecord,
+  type Binding,
   type Conditions,
   CREDENTIAL_KINDS,
   CREDENTIAL_STATES,
@@ -207,6 +208,7 @@ export {
   type RoleRecord,
   type Route,
   type SecretVersion,
+  STANDING_ALONE,
   TABLE_NAMES,
   type TableName,
   type TimeWindow,

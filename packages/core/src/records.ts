@@ -64,6 +64,8 @@ export interface ApiRecord extends Row {
   readonly stripBasePath: boolean
   readonly corsOrigins: readonly string[]
   readonly requiresTls: boolean
+  /** Whether a credential counts only beside a proof of the key that it is bound to. */
+  readonly requiresBinding: boolean
   /** Longest life of a credential issued for this API, in seconds; null: no bound. */
   readonly maxLifetimeSeconds: number | null
   readonly keyPrefix: string | null
@@ -176,6 +178,15 @@ export interface SecretVersion {
   readonly revokedAtMs: number | null
 }
 
+/** The key that a credential is bound to: without a proof of it, the credential is worth nothing (RFC 7800). */
+export type Binding =
+  /** By a DPoP proof (RFC 9449). `thumbprint` is the JWK thumbprint (RFC 7638) of the key. */
+  | { readonly type: 'dpop'; readonly thumbprint: string }
+  /** By the client certificate of the connection (RFC 8705). `thumbprint` is its `x5t#S256`. */
+  | { readonly type: 'mtls'; readonly thumbprint: string }
+  /** By a signature of the request (RFC 9421), which brings no key along: hence the whole of it, the public one. */
+  | { readonly type: 'signature'; readonly thumbprint: string; readonly key: Jwk }
+
 export const CREDENTIAL_STATES = ['active', 'disabled', 'quarantined', 'revoked'] as const
 /** What was decided about a credential. Expiry is not a state: it is compared at every use. */
 export type CredentialState = (typeof CREDENTIAL_STATES)[number]
@@ -201,7 +212,25 @@ export interface CredentialRecord extends Row {
   readonly versions: readonly SecretVersion[]
   /** The credential that issued this one; null for the first admin key. */
   readonly issuedBy: string | null
+  /**
+   * What it is found by where its id is not presented, as the username of `basic`: of one kind, in one workspace, no
+   * two that are not revoked have the same. Null: its id is part of its secret.
+   */
+  readonly handle: string | null
+  readonly binding: Binding | null
+  /** Of an access token: the credential that it came from, and never does more than; null: it came from none. */
+  readonly parentId: string | null
+  /** Which secret version of that one was presented. */
+  readonly parentVersion: number | null
 }
+
+/** What most credentials are: found by their id, bound to no key, and of no other credential. */
+export const STANDING_ALONE = {
+  handle: null,
+  binding: null,
+  parentId: null,
+  parentVersion: null,
+} as const satisfies Partial<CredentialRecord>
 
 /** Where the keys of an issuer are from. */
 export type IssuerKeySource =

@@ -41,6 +41,10 @@ function credential(changed: Partial<CredentialRecord> = {}): CredentialRecord {
     tags: [],
     versions: [{ version: 1, sealedDigest: 'k.1', createdAtMs: T0, endsAtMs: null, revokedAtMs: null }],
     issuedBy: null,
+    handle: null,
+    binding: null,
+    parentId: null,
+    parentVersion: null,
     ...changed,
   }
 }

@@ -1,6 +1,6 @@
 import type { JwtClaims } from './jwt-claims.ts'
 import { MAX_CLOCK_SKEW_SECONDS } from './jwt-claims.ts'
-import type { CredentialRecord, IssuerRecord, SecretVersion } from './records.ts'
+import { type CredentialRecord, type IssuerRecord, type SecretVersion, STANDING_ALONE } from './records.ts'
 
 /**
  * What a verified token stands for: a credential that is in no store, so that state, time, conditions, scopes and
@@ -25,6 +25,7 @@ export function credentialOfToken(
     tags: [],
     versions: ONE_VERSION,
     issuedBy: null,
+    ...STANDING_ALONE,
   }
 }
 

@@ -41,6 +41,7 @@ export function anApi(change: Partial<ApiRecord> = {}): ApiRecord {
     stripBasePath: false,
     corsOrigins: [],
     requiresTls: false,
+    requiresBinding: false,
     maxLifetimeSeconds: null,
     keyPrefix: null,
     queryParameter: null,
@@ -93,6 +94,10 @@ export function aCredential(change: Partial<CredentialRecord> = {}): CredentialR
       { version: 1, sealedDigest: 'k1.none', createdAtMs: 1_000, endsAtMs: null, revokedAtMs: null },
     ],
     issuedBy: null,
+    handle: null,
+    binding: null,
+    parentId: null,
+    parentVersion: null,
     ...change,
   }
 }

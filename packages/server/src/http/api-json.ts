@@ -171,6 +171,7 @@ export function apiFromJson(json: Static<typeof ApiChangesShape>): Reading<Parti
     stripBasePath: json.strip_base_path,
     corsOrigins: json.cors === null ? [] : json.cors?.origins,
     requiresTls: json.requires_tls,
+    requiresBinding: undefined,
     maxLifetimeSeconds: json.max_lifetime_seconds,
     keyPrefix: json.key_prefix,
     queryParameter: json.query_parameter,

@@ -34,6 +34,7 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   limits: [],
   outageGraceSeconds: 0,
   exactLimits: false,
+  requiresBinding: false,
   metadata: {},
 }
 

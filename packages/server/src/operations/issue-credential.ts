@@ -9,6 +9,7 @@ import {
   type Limit,
   type Metadata,
   type PrincipalRecord,
+  STANDING_ALONE,
   sealDigest,
 } from '@credence/core'
 import type { Context } from '../context.ts'
@@ -150,6 +151,7 @@ function newCredential(
     tags: [...new Set(tags)],
     versions: [{ version: 1, sealedDigest, createdAtMs: nowMs, endsAtMs: null, revokedAtMs: null }],
     issuedBy: actor.credentialId,
+    ...STANDING_ALONE,
   }
   return { record, key }
 }

@@ -7,6 +7,7 @@ import {
   generateSecret,
   type ParsedKey,
   type PrincipalRecord,
+  STANDING_ALONE,
   sealDigest,
   type WorkspaceRecord,
 } from '@credence/core'
@@ -114,6 +115,7 @@ export function newAdminKey(
     tags: [],
     versions: [{ version: 1, sealedDigest, createdAtMs: nowMs, endsAtMs: null, revokedAtMs: null }],
     issuedBy,
+    ...STANDING_ALONE,
   }
   return { credential, secret: formatKey(key.prefix, key.id, key.secret) }
 }

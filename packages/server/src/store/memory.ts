@@ -1,4 +1,4 @@
-import type { Records, TableName } from '@credence/core'
+import type { CredentialKind, CredentialRecord, Records, TableName } from '@credence/core'
 import { auditHash, canonicalJson, FIRST_AUDIT_HASH } from './audit-chain.ts'
 import { type CreditState, takeCredits } from './credits.ts'
 import { givenFilters } from './list-query.ts'
@@ -71,6 +71,18 @@ class MemoryStore implements Store {
     const rows: readonly Records[T][] = [...this.#rows[table].values()]
     const inside = table === 'workspace' ? rows : rows.filter((row) => row.workspaceId === workspaceId)
     return inside.find((row) => row.name === name)
+  }
+
+  async readByHandle(
+    workspaceId: string,
+    kind: CredentialKind,
+    handle: string,
+  ): Promise<CredentialRecord | undefined> {
+    this.#open()
+    const wanted = handlePlace({ workspaceId, kind, handle })
+    return [...this.#rows.credential.values()].find(
+      (row) => row.state !== 'revoked' && handlePlace(row) === wanted,
+    )
   }
 
   async list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>> {
@@ -289,7 +301,11 @@ function set<K, V>(map: Map<K, V>, key: K, value: V, undo: (() => void)[]): void
 /** The unique field in which a put and another row of its table meet. */
 function clash(put: Put, other: AnyRecord): string | null {
   const { table, record } = put
-  if (table === 'credential') return null
+  if (table === 'credential') {
+    const meet = handlePlace(record) === handlePlace(other as CredentialRecord)
+    const isFree = [record, other as CredentialRecord].some(({ state }) => state === 'revoked')
+    return record.handle !== null && meet && !isFree ? 'handle' : null
+  }
   const same = other as typeof record
   if (table === 'workspace') return same.name === record.name ? 'name' : null
   if (same.workspaceId === record.workspaceId && same.name === record.name) return 'name'
@@ -303,6 +319,14 @@ function clash(put: Put, other: AnyRecord): string | null {
   if (api.workspaceId === record.workspaceId && api.audience === record.audience) return 'audience'
   if (api.upstream === null || record.upstream === null) return null
   return (api.host ?? '') === (record.host ?? '') && api.basePath === record.basePath ? 'basePath' : null
+}
+
+function handlePlace({
+  workspaceId,
+  kind,
+  handle,
+}: Pick<CredentialRecord, 'workspaceId' | 'kind' | 'handle'>): string {
+  return JSON.stringify([workspaceId, kind, handle])
 }
 
 interface Placed {

@@ -3,7 +3,7 @@
  * A write is a value, not a callback, so that one writer thread (SQLite) or one short transaction (PostgreSQL)
  * carries it out whole. contract.ts holds every "must" below as a test; each store runs it.
  */
-import type { Limit, Records, TableName } from '@credence/core'
+import type { CredentialKind, CredentialRecord, Limit, Records, TableName } from '@credence/core'
 
 export interface Store {
   readonly name: 'memory' | 'sqlite' | 'postgres'
@@ -17,6 +17,13 @@ export interface Store {
     workspaceId: string | null,
     name: string,
   ): Promise<Records[T] | undefined>
+
+  /** The credential of that kind and handle that is not revoked: there is one at most. */
+  readByHandle(
+    workspaceId: string,
+    kind: CredentialKind,
+    handle: string,
+  ): Promise<CredentialRecord | undefined>
 
   /** Newest first; a page is stable under concurrent inserts (keyset, no offsets). */
   list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>>
@@ -187,7 +194,7 @@ export type CommitResult =
 export type Conflict =
   /** A row was written, made or deleted by somebody else in between, or one that is referred to is not there. */
   | { readonly type: 'revision'; readonly table: TableName; readonly id: string }
-  /** The field whose value another row has: `name`, an API's `audience`, or `basePath`: its place at the gateway; an issuer's `audience`. */
+  /** The field whose value another row has: `name`, an API's `audience`, or `basePath`: its place at the gateway; an issuer's `audience`, a credential's `handle`. */
   | { readonly type: 'taken'; readonly table: TableName; readonly field: string }
   /** The row is still referred to by others. */
   | { readonly type: 'in_use'; readonly table: TableName; readonly id: string }

@@ -1,4 +1,4 @@
-import type { Records, TableName } from '@credence/core'
+import type { CredentialRecord, Records, TableName } from '@credence/core'
 import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
 import { givenFilters } from './list-query.ts'
 import { type MigrateMode, type MigrationPlan, STORE_MIGRATIONS } from './migrate.ts'
@@ -137,6 +137,10 @@ class PostgresStore implements Store {
     name: string,
   ): Promise<Records[T] | undefined> {
     return this.#look(READINGS.recordByName(table, workspaceId, name))
+  }
+
+  readByHandle(...of: Parameters<Store['readByHandle']>): Promise<CredentialRecord | undefined> {
+    return this.#look(READINGS.credentialByHandle(...of))
   }
 
   async list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>> {

@@ -1,4 +1,4 @@
-import type { Records, TableName } from '@credence/core'
+import type { CredentialKind, CredentialRecord, Records, TableName } from '@credence/core'
 import { FIRST_AUDIT_HASH } from './audit-chain.ts'
 import { listStatement } from './list-query.ts'
 import type {
@@ -38,6 +38,9 @@ export function readingsFor(dialect: Dialect) {
       ? `${selects[table]} WHERE t.name = ${one}`
       : `${selects[table]} WHERE t.workspace_id = ${one} AND t.name = ${two}`,
   )
+  const byHandle =
+    `${selects.credential} WHERE t.workspace_id = ${one} AND t.kind = ${two} AND t.handle = ${three} ` +
+    "AND t.state <> 'revoked'"
   const audit =
     `SELECT ${AUDIT_COLUMNS} FROM audit WHERE workspace_id = ${one} AND position < ${two} ` +
     `ORDER BY position DESC LIMIT ${three}`
@@ -65,6 +68,13 @@ export function readingsFor(dialect: Dialect) {
       const values = table === 'workspace' ? [name] : [workspaceId, name]
       return common(byName[table], values, ([row]) => row && toRecord(table, row))
     },
+
+    credentialByHandle: (
+      workspaceId: string,
+      kind: CredentialKind,
+      handle: string,
+    ): Reading<CredentialRecord | undefined> =>
+      common(byHandle, [workspaceId, kind, handle], ([row]) => row && toRecord('credential', row)),
 
     page: <T extends TableName>(table: T, query: ListQuery): Reading<Page<Records[T]>> => ({
       ...listStatement(table, selects[table], query, dialect),

@@ -1,4 +1,4 @@
-import type { Records, TableName } from '@credence/core'
+import type { CredentialRecord, Records, TableName } from '@credence/core'
 import type {
   AuditRow,
   FeedPage,
@@ -33,6 +33,13 @@ export function readRecordByName<T extends NamedTable>(
   name: string,
 ): Records[T] | undefined {
   return read(connection, READINGS.recordByName(table, workspaceId, name))
+}
+
+export function readCredentialByHandle(
+  connection: SqliteConnection,
+  ...of: Parameters<typeof READINGS.credentialByHandle>
+): CredentialRecord | undefined {
+  return read(connection, READINGS.credentialByHandle(...of))
 }
 
 export function listRecords<T extends TableName>(

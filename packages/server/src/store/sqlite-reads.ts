@@ -1,4 +1,4 @@
-import type { Records, TableName } from '@credence/core'
+import type { CredentialRecord, Records, TableName } from '@credence/core'
 import { givenFilters } from './list-query.ts'
 import {
   type AuditRow,
@@ -8,12 +8,14 @@ import {
   type NamedTable,
   type Page,
   type SchemaState,
+  type Store,
   StoreFault,
 } from './port.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting } from './sqlite-file.ts'
 import {
   readChanges,
+  readCredentialByHandle,
   readIdempotency,
   readPosition,
   readRecord,
@@ -59,6 +61,10 @@ export class SqliteReads {
     name: string,
   ): Promise<Records[T] | undefined> {
     return this.#now((connection) => readRecordByName(connection, table, workspaceId, name))
+  }
+
+  async readByHandle(...of: Parameters<Store['readByHandle']>): Promise<CredentialRecord | undefined> {
+    return this.#now((connection) => readCredentialByHandle(connection, ...of))
   }
 
   async list<T extends TableName>(table: T, query: ListQuery): Promise<Page<Records[T]>> {

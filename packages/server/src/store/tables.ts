@@ -51,6 +51,7 @@ export const TABLES = {
       stripBasePath: 'boolean',
       corsOrigins: 'json',
       requiresTls: 'boolean',
+      requiresBinding: 'boolean',
       maxLifetimeSeconds: 'integer',
       keyPrefix: 'text',
       queryParameter: 'text',
@@ -97,6 +98,10 @@ export const TABLES = {
       metadata: 'json',
       tags: 'json',
       issuedBy: 'text',
+      handle: 'text',
+      binding: 'json',
+      parentId: 'text',
+      parentVersion: 'integer',
     },
     children: {
       versions: {

@@ -71,6 +71,10 @@ export async function protectApi(context: Context, options: ProtectedApiOptions 
     tags: [],
     versions: [{ version: 1, sealedDigest, createdAtMs: clock(), endsAtMs: null, revokedAtMs: null }],
     issuedBy: null,
+    handle: null,
+    binding: null,
+    parentId: null,
+    parentVersion: null,
     ...options.credential,
   }
   await putRecords(context, [

@@ -43,6 +43,7 @@ export function anApi(id: string, over: Partial<ApiRecord> = {}): ApiRecord {
     stripBasePath: false,
     corsOrigins: [],
     requiresTls: false,
+    requiresBinding: false,
     maxLifetimeSeconds: null,
     keyPrefix: null,
     queryParameter: null,
@@ -89,6 +90,10 @@ export function aCredential(id: string, over: Partial<CredentialRecord> = {}): C
       { version: 1, sealedDigest: 'k1.seal', createdAtMs: 1_000, endsAtMs: null, revokedAtMs: null },
     ],
     issuedBy: null,
+    handle: null,
+    binding: null,
+    parentId: null,
+    parentVersion: null,
     ...over,
   }
 }
@@ -251,6 +256,7 @@ const api = shape({
   stripBasePath: fc.boolean(),
   corsOrigins: texts,
   requiresTls: fc.boolean(),
+  requiresBinding: fc.boolean(),
   maxLifetimeSeconds: orNull(count),
   keyPrefix: orNull(text),
   queryParameter: orNull(text),
@@ -339,6 +345,15 @@ const credential = shape({
   tags: fc.array(text, { maxLength: 4 }),
   versions,
   issuedBy: orNull(text),
+  handle: orNull(text),
+  binding: orNull(
+    fc.oneof(
+      shape({ type: fc.constantFrom('dpop' as const, 'mtls' as const), thumbprint: jsonText }),
+      shape({ type: fc.constant('signature' as const), thumbprint: jsonText, key: metadata }),
+    ),
+  ),
+  parentId: orNull(text),
+  parentVersion: orNull(count),
 })
 
 /** Any record that may stand in a seeded store with `api_2`, as a put of a new row; withId() gives it its place. */

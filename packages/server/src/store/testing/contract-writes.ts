@@ -152,6 +152,36 @@ export const WRITE_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'of a kind, a handle is that of one credential in a workspace, until that is revoked',
+    async run(store) {
+      await seed(store)
+      const alice = { kind: 'basic', handle: 'alice' } as const
+      await commitPuts(store, put('credential', aCredential('crd1', alice)))
+      const twin = put('credential', aCredential('crd2', alice))
+      await refused(store, { puts: [twin] }, { type: 'taken', table: 'credential', field: 'handle' })
+      await commitPuts(
+        store,
+        put('credential', aCredential('crd3', { ...alice, kind: 'access_token' })),
+        put('credential', aCredential('crd4')),
+        put('credential', aCredential('crd5')),
+        put('principal', aPrincipal('prn_2', { workspaceId: 'ws_2' })),
+        put('credential', aCredential('crd6', { ...alice, workspaceId: 'ws_2', principalId: 'prn_2' })),
+      )
+      assert.equal((await store.readByHandle('ws_1', 'basic', 'alice'))?.id, 'crd1')
+      assert.equal((await store.readByHandle('ws_2', 'basic', 'alice'))?.id, 'crd6')
+      assert.equal(await store.readByHandle('ws_1', 'basic', 'bob'), undefined)
+      assert.equal(await store.readByHandle('ws_1', 'api_key', 'alice'), undefined)
+
+      const revoked = aCredential('crd1', { ...alice, state: 'revoked', revision: 2 })
+      await commitPuts(store, put('credential', revoked))
+      assert.equal(await store.readByHandle('ws_1', 'basic', 'alice'), undefined)
+      await commitPuts(store, twin)
+      assert.deepEqual(await store.readByHandle('ws_1', 'basic', 'alice'), aCredential('crd2', alice))
+      const back = put('credential', aCredential('crd1', { ...alice, revision: 3 }))
+      await refused(store, { puts: [back] }, { type: 'taken', table: 'credential', field: 'handle' })
+    },
+  },
+  {
     name: 'one place at the gateway has one API, over all workspaces, and only APIs with an upstream have a place',
     async run(store) {
       await seed(store)

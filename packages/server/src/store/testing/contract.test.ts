@@ -59,6 +59,12 @@ const CONTROLS: readonly { fault: string; noticedBy: RegExp; make: () => Store }
     make: () => broken((store) => ({ commit: (write) => store.commit({ ...write, idempotency: null }) })),
   },
   {
+    fault: 'finds by its handle what another workspace has',
+    noticedBy: /a handle is that of one credential in a workspace/,
+    make: () =>
+      broken((store) => ({ readByHandle: (_, kind, handle) => store.readByHandle('ws_1', kind, handle) })),
+  },
+  {
     fault: 'skips a change now and then',
     noticedBy: /misses no change/,
     make: () =>
