@@ -1,3 +1,4 @@
+import type { DpopError } from './dpop.ts'
 import type { LimitState } from './limit.ts'
 import type { ApiRecord, CredentialRecord, PrincipalRecord, Route } from './records.ts'
 import type { DenialCode, VerdictCode } from './verdict.ts'
@@ -51,6 +52,16 @@ export interface Decision {
    * date, beyond the revocation bound. Null: it was not.
    */
   readonly staleSeconds: number | null
+  /** What the answer says of DPoP; null: nothing. */
+  readonly dpop: DpopAnswer | null
+}
+
+/** What an answer says of DPoP (RFC 9449): what was wrong with the proof, and which nonce the next one must hold. */
+export interface DpopAnswer {
+  /** Null: nothing was wrong. */
+  readonly error: DpopError | null
+  /** For the header DPoP-Nonce (section 8.2); null: none is demanded. */
+  readonly nonce: string | null
 }
 
 /** Who is calling, once the secret is proven. */
@@ -93,6 +104,7 @@ export function refuse(
     limits: [],
     retryAfterSeconds: code === 'UNAVAILABLE' ? TRY_AGAIN_SECONDS : null,
     staleSeconds: null,
+    dpop: null,
   }
 }
 
@@ -124,6 +136,7 @@ export function allow(
     limits,
     retryAfterSeconds: null,
     staleSeconds: null,
+    dpop: null,
   }
 }
 

@@ -150,7 +150,7 @@ describe('an API key', () => {
     assert.equal(await codeOf(here, formatKey(victim.keyPrefix, victim.id, secret)), 'BAD_SECRET')
   })
 
-  it('claims what has the form of a key, bare or as Bearer, and nothing else', () => {
+  it('claims what has the form of a key, bare, as Bearer or beside a DPoP proof, and nothing else', () => {
     const value = formatKey(
       'crd_live',
       absent.id,
@@ -162,7 +162,7 @@ describe('an API key', () => {
       'damaged is still its own',
     )
     assert.ok(!apiKeyKind.claims({ scheme: 'basic', value }))
-    assert.ok(!apiKeyKind.claims({ scheme: 'dpop', value }))
+    assert.ok(apiKeyKind.claims({ scheme: 'dpop', value }), 'whether it is bound is asked later')
     assert.ok(!apiKeyKind.claims({ scheme: 'key', value: value.slice(1, -1) }))
   })
 })

@@ -10,8 +10,7 @@ import type { Kind, ProofContext, ProofResult } from './kind.ts'
 /** API keys, in the format of key.ts; the design calls for nothing but the key itself. */
 export const apiKeyKind: Kind = {
   kind: 'api_key',
-  claims: (presented) =>
-    (presented.scheme === 'bearer' || presented.scheme === 'key') && hasKeyForm(presented.value),
+  claims: ({ scheme, value }) => scheme !== 'basic' && hasKeyForm(value),
   prove: proveApiKey,
 }
 

@@ -129,6 +129,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
       scopes: null,
       cost: null,
       fresh: false,
+      presenter: null,
     }
   }
 
