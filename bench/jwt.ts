@@ -9,6 +9,7 @@ import {
   type IssuerRecord,
   JwsKeys,
   MemoryLimiter,
+  MemoryReplayGuard,
   ProofCache,
   type RecordReader,
   SourceBudget,
@@ -68,6 +69,8 @@ const verifier: Verifier = {
   proofs,
   sealingKeys: { currentId: 'none', key: () => undefined },
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),
+  replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: Date.now }),
+  dpopNonces: null,
   clock: Date.now,
   rereads: new SourceBudget({ perSecond: 20, burst: 100, maxSources: 10_000 }),
   pace: async () => {},
@@ -135,7 +138,15 @@ async function verified(calls: number, next: (call: number) => string): Promise<
   const headers = ['Host', 'orders.example', 'User-Agent', 'billing/1.4 (linux)', 'Authorization', '']
   const request: VerifyRequest = {
     ...{ api, homeApiId: null, credential: null, headers, query: '', method: 'GET', path: '/orders/7' },
-    ...{ ip: '192.0.2.1', secure: true, useRoutes: false, scopes: 'orders:read', cost: null, fresh: false },
+    ...{
+      ip: '192.0.2.1',
+      secure: true,
+      useRoutes: false,
+      scopes: 'orders:read',
+      cost: null,
+      fresh: false,
+      presenter: null,
+    },
   }
   const startMs = performance.now()
   for (let call = 0; call < calls; call += 1) {
