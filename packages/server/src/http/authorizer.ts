@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type ApiRecord,
   type Decision,
+  findHeader,
   type HttpAnswer,
-  headerValues,
   LookupUnavailable,
   limitHeaders,
   refuse,
@@ -128,7 +128,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
       method,
       path,
       // Without the header the address would be the proxy's own, which says nothing about the caller.
-      ip: headerValues(rawHeaders, 'x-forwarded-for').length === 0 ? null : ip,
+      ip: findHeader(rawHeaders, 'x-forwarded-for', 0) === -1 ? null : ip,
       secure,
       useRoutes: true,
       scopes: null,
