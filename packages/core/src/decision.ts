@@ -73,9 +73,17 @@ export interface Identity {
   readonly principal: PrincipalRecord
 }
 
+/** Every decision names its route, and many are kept: once for all of them. */
+const routeNames = new WeakMap<Route, string>()
+
 /** `GET /orders/*`, as docs, logs and `credence why` name a route. */
 export function routeName(route: Route): string {
-  return `${route.method} ${route.path}`
+  let name = routeNames.get(route)
+  if (name === undefined) {
+    name = `${route.method} ${route.path}`
+    routeNames.set(route, name)
+  }
+  return name
 }
 
 /** What cannot be decided now may be a moment later. */

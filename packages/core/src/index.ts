@@ -80,7 +80,7 @@ export {
   type GuessThrottleOptions,
   partyOf,
 } from './guess-throttle.ts'
-export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
+export { findHeader, headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export { type HttpScheme, normalAuthority, normalHttpUri } from './http-uri.ts'
 export {
   clientIp,
