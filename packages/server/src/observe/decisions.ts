@@ -122,6 +122,7 @@ function newPlace(): Place {
       required: null,
       retryAfterSeconds: null,
       staleSeconds: null,
+      dpop: null,
     },
     limits: [],
     limitCount: 0,
@@ -153,6 +154,7 @@ function write(entry: DecisionEntry, place: Place): void {
   kept.required = decision.required
   kept.retryAfterSeconds = decision.retryAfterSeconds
   kept.staleSeconds = decision.staleSeconds
+  kept.dpop = decision.dpop
   writeLimits(decision.limits, place)
 }
 
