@@ -3,7 +3,7 @@ import type { Reading } from './cached-lookup.ts'
 import type { Caller, LivingCaller } from './caller.ts'
 import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, passPublic, refuse, routeName } from './decision.ts'
-import { completeCaller, findCaller, identify, presentedIn, recall } from './find-caller.ts'
+import { completeCaller, findCaller, identify, presentedIn, proofKeyOf, recall } from './find-caller.ts'
 import { lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
 import type { ApiRecord } from './records.ts'
@@ -55,8 +55,8 @@ function runAt(
   const routeScopes = matched?.expression ?? null
   const presented = presentedIn(request, api)
   if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
-  const proofKey = verifier.proofs.keyOf(presented.value)
-  const presentation = { api, route, presented, proofKey, reading }
+  const proofKey = proofKeyOf(presented, verifier)
+  const presentation = { api, route, presented, proofKey, reading, request }
   const nowMs = verifier.clock()
   const recalled = recall(presentation, verifier, nowMs)
   if (recalled !== null) return decideAbout(recalled, routeScopes, request, verifier, nowMs)

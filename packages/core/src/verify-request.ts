@@ -2,6 +2,7 @@ import type { CachedLookup } from './cached-lookup.ts'
 import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { Limiter } from './limit.ts'
+import type { Passwords } from './passwords.ts'
 import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord } from './records.ts'
 import type { SealingKeys } from './seal.ts'
@@ -45,6 +46,8 @@ export interface Verifier {
   readonly sealingKeys: SealingKeys
   /** Whose tokens are trusted, see kinds/jwt.ts. */
   readonly issuers: TrustedIssuers
+  /** What HTTP Basic takes; null: no API is served that accepts it. */
+  readonly passwords: Passwords | null
   readonly limiter: Limiter
   readonly clock: () => number
   /** How often the store is read again, for each source, before it is refused. */

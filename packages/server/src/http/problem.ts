@@ -20,7 +20,8 @@ export function answerTo(decision: Decision, requestId: string): HttpAnswer {
   const { status, title } = VERDICTS[code]
   const { limits, retryAfterSeconds } = decision
   const required = code === 'INSUFFICIENT_SCOPE' ? decision.required : null
-  const challenge = challengeFor(code, decision.api?.name ?? 'credence', required)
+  const { takesBasic } = decision
+  const challenge = challengeFor(code, decision.api?.name ?? 'credence', { scope: required, takesBasic })
   return refusalAnswer({ status, title, code, challenge, required, limits, retryAfterSeconds, requestId })
 }
 
@@ -79,7 +80,7 @@ export function operationAnswer(problem: OperationProblem, requestId: string): H
     ...(problem.required && { required: problem.required }),
     request_id: requestId,
   }
-  const challenge = challengeFor('INSUFFICIENT_SCOPE', 'credence', problem.required ?? null)
+  const challenge = challengeFor('INSUFFICIENT_SCOPE', 'credence', { scope: problem.required ?? null })
   return {
     status,
     headers: {

@@ -105,7 +105,10 @@ export function verdictToJson(decision: Decision, requestId: string): Static<typ
     })),
     retry_after_seconds: decision.retryAfterSeconds,
     stale_seconds: decision.staleSeconds,
-    challenge: challengeFor(code, api?.name ?? 'credence', code === 'INSUFFICIENT_SCOPE' ? required : null),
+    challenge: challengeFor(code, api?.name ?? 'credence', {
+      scope: code === 'INSUFFICIENT_SCOPE' ? required : null,
+      takesBasic: decision.takesBasic,
+    }),
     status: VERDICTS[code].status,
     request_id: requestId,
   }

@@ -31,6 +31,7 @@ function entry(decision: Partial<Decision>, change: Partial<DecisionEntry> = {})
       scopes: ['orders:read'],
       required: 'orders:write',
       limits: [],
+      takesBasic: false,
       retryAfterSeconds: null,
       staleSeconds: null,
       ...decision,
