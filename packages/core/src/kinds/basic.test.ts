@@ -231,6 +231,21 @@ describe('HTTP Basic', () => {
     assert.equal(valid.code, 'VALID')
   })
 
+  it('is UNAVAILABLE, with when to try again, beyond so many at once; nothing is counted then, and keys go on', async () => {
+    const { here, ask } = await setUp()
+    const { key } = here.issue({ id: 'FFFFFFFFFFF9' })
+    const asks = Array.from({ length: 40 }, (_, n) => ask(`user${n}`, PASSWORD, { ip: `203.0.113.${n}` }))
+    assert.equal((await verify(aRequest(key, { api }), here.verifier)).code, 'VALID')
+    const decisions = await Promise.all(asks)
+    const busy = decisions.filter(({ code }) => code === 'UNAVAILABLE')
+    assert.ok(busy.length >= 20, `${busy.length} were refused`)
+    assert.ok(busy.every(({ retryAfterSeconds }) => retryAfterSeconds === 1))
+    assert.equal(here.passwords.hashes - 1, 40 - busy.length)
+    // Pair, username, address and row of each that was compared.
+    assert.equal(here.passwords.throttle.size, 4 * (40 - busy.length))
+    assert.equal((await ask('ann', PASSWORD)).code, 'VALID')
+  })
+
   it('has the digest renewed where the check says so, once, and never while it answers', async () => {
     const { here, ask, ann } = await setUp()
     const { check } = here.passwords
