@@ -115,6 +115,13 @@ test('every refusal says what would make it pass, and a pass says nothing', () =
   }
 })
 
+test('plain HTTP is the API’s matter where it wants TLS, and else that of passwords and client secrets', () => {
+  const code = 'TLS_REQUIRED'
+  assert.match(toAllow({ code, api: anApi({ requiresTls: true }) }), /`requires_tls` of the API/)
+  assert.match(toAllow({ code }), /passwords and client secrets/)
+  assert.match(toAllow({ code: 'LOCKED_OUT', retryAfterSeconds: 8 }), /^Wait 8 s/)
+})
+
 test('a missing scope becomes the command that adds it', () => {
   const code = 'INSUFFICIENT_SCOPE'
   assert.equal(toAllow({ code }), `npx credence credentials update ${ID} --add-scope orders:write`)
