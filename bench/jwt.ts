@@ -71,6 +71,7 @@ const verifier: Verifier = {
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),
   replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: Date.now }),
   dpopNonces: null,
+  passwords: null,
   clock: Date.now,
   rereads: new SourceBudget({ perSecond: 20, burst: 100, maxSources: 10_000 }),
   pace: async () => {},

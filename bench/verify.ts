@@ -46,6 +46,7 @@ const verifier: Verifier = {
     { maxEntries: 100_000, maxBytes: 1e9 },
   ),
   issuers: NO_ISSUERS,
+  passwords: null,
   proofs: new ProofCache(100_000, randomBytes),
   sealingKeys,
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),

@@ -98,7 +98,7 @@ function renderTable(table: Table): string {
   const seen = new Set<string>()
   for (const code of Object.keys(table)) {
     const value = Object.hasOwn(VERDICTS, code)
-      ? challengeFor(code as VerdictCode, 'orders', 'orders:write')
+      ? challengeFor(code as VerdictCode, 'orders', { scope: 'orders:write' })
       : null
     if (value === null || seen.has(value)) continue
     seen.add(value)

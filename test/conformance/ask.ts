@@ -61,7 +61,8 @@ export async function ask(surfaces: Surfaces, surface: Surface, asked: Asked): P
     case 'envoy':
       return send(authorize + path, { method, headers: { ...headers, ...forwardedFor } })
     case 'verify': {
-      const request = { method, path, ip: '192.0.2.7', headers }
+      const secure = headers['x-forwarded-proto'] === 'https'
+      const request = { method, path, ip: '192.0.2.7', headers, secure }
       return send(`${surfaces.api}/v1/verify`, {
         method: 'POST',
         headers: { authorization: `Bearer ${surfaces.adminKey}`, 'content-type': 'application/json' },

@@ -59,7 +59,8 @@ export const CASES: readonly Case[] = [
   {
     ...{ name: 'HTTP Basic', code: 'KIND_NOT_ACCEPTED', at: EVERYWHERE },
     present: () => ({ authorization: 'Basic YTpi' }),
-    detail: 'HTTP Basic is not among the kinds accepted here',
+    given: { api: { accepts: ['api_key', 'jwt'] } },
+    detail: 'basic is not among api_key, jwt',
   },
   {
     ...{ name: 'a path that no route covers', code: 'ROUTE_UNKNOWN', at: AT_AN_API },

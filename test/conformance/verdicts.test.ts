@@ -37,6 +37,7 @@ const OF_LATER_KINDS: readonly VerdictCode[] = [
   'BINDING_REQUIRED',
   'BINDING_MISMATCH',
   'REPLAYED',
+  // Only where passwords are guessed at: basic.test.ts.
   'LOCKED_OUT',
 ]
 const ROUTES = [

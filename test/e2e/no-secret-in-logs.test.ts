@@ -65,7 +65,8 @@ describe('a run with everything logged, in which secrets come up in right and wr
     assert.equal(workspace.status, 201, 'the workspace was made')
     keys.push(workspace.body.admin_key.secret)
     for (let number = 0; number < 8; number++) {
-      const body = { kind: 'api_key', api: 'orders', scopes: ['orders:read'], principal: `caller-${number}` }
+      const kind = number === 6 ? 'client_secret' : 'api_key'
+      const body = { kind, api: 'orders', scopes: ['orders:read'], principal: `caller-${number}` }
       const made = await issue('/v1/credentials', body)
       if (number % 2 === 0) continue
       const overlap = { overlap_seconds: number * 100 }

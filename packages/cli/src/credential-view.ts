@@ -9,7 +9,7 @@ import type { Column } from './table.ts'
 export function credentialColumns(nowMs: number): readonly Column<CredentialResource>[] {
   return [
     { title: 'ID', value: (credential) => credential.id },
-    { title: 'NAME', value: (credential) => credential.name ?? '-', flexible: true },
+    { title: 'NAME', value: (credential) => credential.name ?? credential.username ?? '-', flexible: true },
     { title: 'PRINCIPAL', value: (credential) => credential.principal.name, flexible: true },
     { title: 'GRANTS', value: (credential) => describeGrants(credential.grants) || '-', flexible: true },
     { title: 'STATUS', value: (credential) => credential.status },
@@ -27,6 +27,8 @@ export function printCredential(invocation: Invocation, credential: CredentialRe
     ['id', credential.id],
     ['name', credential.name],
     ['kind', credential.kind],
+    ['username', credential.username],
+    ['client id', credential.client_id],
     ['status', statusText(credential)],
     ['principal', principalText(credential)],
     ['grants', describeGrants(credential.grants) || 'none'],

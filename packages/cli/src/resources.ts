@@ -118,6 +118,8 @@ export interface CredentialResource {
     readonly external_id: string | null
   }
   readonly grants: readonly GrantResource[]
+  readonly username: string | null
+  readonly client_id: string | null
   readonly created_at: string
   readonly not_before: string | null
   readonly expires_at: string | null
@@ -150,7 +152,7 @@ export interface ConditionsResource {
 export interface IssuedResource {
   readonly credential: CredentialResource
   readonly secret: string | null
-  readonly secret_shown?: boolean
+  readonly secret_shown: boolean
 }
 
 export interface PropagationResource {

@@ -8,6 +8,8 @@ export interface Issued {
   /** The answer as it came; printed whole with --json. */
   readonly answer: unknown
   readonly secret: string | null
+  /** Whether it went to an earlier request. False, and no secret: the password was chosen. */
+  readonly wasShown: boolean
   readonly credentialId: string
 }
 
@@ -20,6 +22,7 @@ export function printSecret(invocation: Invocation, issued: Issued): void {
     invocation.printJson(issued.answer)
     return
   }
+  if (issued.secret === null && !issued.wasShown) return
   if (issued.secret === null) {
     throw new Failure(
       EXIT.conflict,

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type BasicReading, readBasicCredentials, usernameProblem } from './basic-credentials.ts'
+import {
+  type BasicReading,
+  presentsClient,
+  readBasicCredentials,
+  usernameProblem,
+} from './basic-credentials.ts'
 import { preparePassword } from './password-rules.ts'
 import { checkProperty, refutes } from './testing/rounds.ts'
 
@@ -160,6 +165,28 @@ describe('properties of the credentials of Basic', () => {
       return client(id!, secret!)
     }
     assert.ok(refutes(1000, clientRoundTrip(asUser)), 'one that decodes no form is seen to be wrong')
+  })
+
+  test('that are a client’s are told by their first bytes, as the reading of the whole would', () => {
+    const agrees = (tells: (token: string) => boolean) =>
+      fc.property(
+        fc.constantFrom('cli_', 'cli', 'Cli_', 'acli_', 'cli%5F'),
+        fc.stringMatching(/^[a-z0-9]{0,9}$/),
+        (head, rest) => {
+          const token = encoded(`${head}${rest}x:crd_live_cs_1`)
+          const reading = readBasicCredentials(token)
+          assert.ok(reading.ok)
+          return tells(token) === (reading.credentials.type === 'client_secret')
+        },
+      )
+    checkProperty('clients by their first bytes', 500, agrees(presentsClient))
+    assert.ok(
+      refutes(
+        100,
+        agrees((token) => token.startsWith('Y2xp')),
+      ),
+      'three bytes are too few',
+    )
   })
 
   const anything = fc.oneof(

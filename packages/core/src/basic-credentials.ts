@@ -1,4 +1,5 @@
 import { PASSWORD_LENGTH, preparePassword } from './password-rules.ts'
+import type { CredentialKind } from './records.ts'
 
 /** What `Authorization: Basic` carries: the credentials of a user (RFC 7617) or of a client (RFC 6749 section 2.3.1). */
 export type BasicCredentials =
@@ -12,6 +13,22 @@ export type BasicReading =
 
 /** What every client id begins with, and no username: it decides how both halves are read. */
 export const CLIENT_ID_PREFIX = 'cli_'
+
+/** Whether a kind comes by HTTP Basic: so over TLS only, and nowhere unless an API says that it takes it. */
+export function comesByBasic(kind: CredentialKind): boolean {
+  return kind === 'basic' || kind === 'client_secret'
+}
+
+/** The client id of a principal, one for all of its client secrets: `prn_Ab3` gives `cli_Ab3`. */
+export function clientIdOf(principalId: string): string {
+  return CLIENT_ID_PREFIX + principalId.slice(principalId.indexOf('_') + 1)
+}
+
+/** Whether a token68 is a client's, by its first bytes alone: what is no base64 is so for either kind. */
+export function presentsClient(token: string): boolean {
+  return Buffer.from(token.slice(0, 8), 'base64').toString('latin1').startsWith(CLIENT_ID_PREFIX)
+}
+
 /** Longest token68 that is read: a username and a password of the longest, in characters of four bytes. */
 const MAX_TOKEN_LENGTH = 2560
 const MAX_USERNAME_LENGTH = 128

@@ -1,3 +1,4 @@
+import { comesByBasic } from './basic-credentials.ts'
 import type { DpopError } from './dpop.ts'
 import type { LimitState } from './limit.ts'
 import type { ApiRecord, CredentialRecord, PrincipalRecord, Route } from './records.ts'
@@ -45,6 +46,8 @@ export interface Decision {
   readonly required: string | null
   /** The limits that applied, tightest first. */
   readonly limits: readonly LimitState[]
+  /** Whether the API, or the route, takes what comes by HTTP Basic: a challenge says so. */
+  readonly takesBasic: boolean
   /** Seconds to wait before trying again, for 429 and 503; else null. */
   readonly retryAfterSeconds: number | null
   /**
@@ -110,6 +113,7 @@ export function refuse(
     scopes: [],
     required: route?.scopes ?? null,
     limits: [],
+    takesBasic: (route?.accepts ?? api?.accepts ?? []).some(comesByBasic),
     retryAfterSeconds: code === 'UNAVAILABLE' ? TRY_AGAIN_SECONDS : null,
     staleSeconds: null,
     dpop: null,
@@ -142,6 +146,7 @@ export function allow(
     scopes,
     required,
     limits,
+    takesBasic: false,
     retryAfterSeconds: null,
     staleSeconds: null,
     dpop: null,

@@ -1,8 +1,10 @@
 import { appliedLimits } from './applied-limits.ts'
+import { comesByBasic } from './basic-credentials.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
 import { type Caller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
 import { type Decision, type Identity, refuse } from './decision.ts'
 import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
+import { KINDS } from './kinds/kinds.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { prove } from './prove.ts'
 import type { ProvenToken } from './proven-token.ts'
@@ -26,16 +28,16 @@ export interface Presentation {
   /** Under which the proof cache remembers it. */
   readonly proofKey: string
   readonly reading: Reading
+  readonly request: VerifyRequest
 }
 
 /** A caller that was prepared by an earlier request, with nothing looked up; null: findCaller has to. */
 export function recall(
-  { api, route, presented, proofKey, reading }: Presentation,
+  { api, route, presented, proofKey, reading, request }: Presentation,
   { lookup, proofs }: Verifier,
   nowMs: number,
 ): LivingCaller | null {
-  // What was proven bare proves nothing as a password.
-  if (presented.scheme === 'basic') return null
+  if (presented.scheme === 'basic' && !request.secure) return null
   if (!lookup.mayAnswer(reading)) return null
   const prepared = proofs.callerOf(proofKey)
   if (prepared === null || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
@@ -44,10 +46,10 @@ export function recall(
 
 /** Who presented it, or the refusal of whoever cannot prove it. */
 export async function findCaller(
-  { api, route, presented, proofKey, reading }: Presentation,
+  { api, route, presented, proofKey, reading, request }: Presentation,
   verifier: Verifier,
 ): Promise<Caller | Decision> {
-  const identity = await identifyBy(presented, proofKey, api, route, reading, verifier)
+  const identity = await identifyBy(presented, proofKey, api, route, reading, request, verifier)
   return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
 }
 
@@ -55,9 +57,11 @@ export async function findCaller(
 export async function identify(
   presented: Presented,
   reading: Reading,
+  request: VerifyRequest,
   verifier: Verifier,
 ): Promise<(Identity & { readonly proof: Proof }) | Decision> {
-  return identifyBy(presented, verifier.proofs.keyOf(presented.value), null, null, reading, verifier)
+  const proofKey = proofKeyOf(presented, verifier)
+  return identifyBy(presented, proofKey, null, null, reading, request, verifier)
 }
 
 /** What follows about an identity from grants, roles and limits; kept beside its proof for its next request. */
@@ -83,6 +87,14 @@ export async function completeCaller(
   return caller
 }
 
+/**
+ * Under which the proof cache remembers what was presented. What proves something by HTTP Basic proves nothing as a bare
+ * string, nor the other way round: no bare string has a space in it.
+ */
+export function proofKeyOf({ scheme, value }: Presented, { proofs }: Verifier): string {
+  return proofs.keyOf(scheme === 'basic' ? `basic ${value}` : value)
+}
+
 /** Where a credential may stand whatever API it is for. */
 export const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
 
@@ -102,12 +114,15 @@ async function identifyBy(
   api: ApiRecord | null,
   route: Route | null,
   reading: Reading,
+  request: VerifyRequest,
   verifier: Verifier,
 ): Promise<(Identity & { readonly proof: Proof }) | Decision> {
-  const accepts = route?.accepts ?? api?.accepts ?? null
-  const result = await prove(presented, proofKey, api, accepts, reading, verifier)
+  const accepts = route?.accepts ?? api?.accepts ?? AT_HOME
+  const result = await prove(presented, proofKey, api, accepts, reading, request, verifier)
   if (result.type === 'refused') {
-    return refuse(api, result.check ?? 'secret', result.code, result.detail, route)
+    const refusal = refuse(api, result.check ?? 'secret', result.code, result.detail, route)
+    const { retryAfterSeconds = refusal.retryAfterSeconds } = result
+    return { ...refusal, retryAfterSeconds }
   }
   const { credential, version, kind, token = null } = result
   if (api !== null && credential.workspaceId !== api.workspaceId) {
@@ -120,6 +135,9 @@ async function identifyBy(
   }
   return { api, route, credential, version, principal, proof: { key: proofKey, kind, token } }
 }
+
+/** What administration takes: whoever has a password or a client secret is known at APIs that say so, and not there. */
+const AT_HOME = KINDS.map(({ kind }) => kind).filter((kind) => !comesByBasic(kind))
 
 /** Those that exist, and in the credential's own workspace. */
 async function readRoles(

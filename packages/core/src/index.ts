@@ -4,9 +4,12 @@ export {
   type BasicCredentials,
   type BasicReading,
   CLIENT_ID_PREFIX,
+  clientIdOf,
+  comesByBasic,
   readBasicCredentials,
   usernameProblem,
 } from './basic-credentials.ts'
+export { BoundedMap } from './bounded-map.ts'
 export {
   type CacheBounds,
   CachedLookup,
@@ -131,6 +134,7 @@ export {
   parseKey,
   prefixOfKind,
 } from './key.ts'
+export { passwordName } from './kinds/basic.ts'
 export { KINDS } from './kinds/kinds.ts'
 export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
 export { stateProblem, timeProblem } from './life.ts'
@@ -183,6 +187,7 @@ export {
   passwordProblem,
   preparePassword,
 } from './password-rules.ts'
+export type { Passwords, Usernames } from './passwords.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
 export type {
@@ -236,6 +241,7 @@ export {
   MAX_VERSIONS,
   nextVersion,
   type Rotation,
+  redigested,
   revoked,
   rotated,
   statusOf,

@@ -5,7 +5,15 @@ import { type BindingRefusal, checkBinding, needsProof } from './check-binding.t
 import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
 import type { Presented } from './extract.ts'
-import { completeCaller, findCaller, HEADERS_ONLY, identify, presentedIn, recall } from './find-caller.ts'
+import {
+  completeCaller,
+  findCaller,
+  HEADERS_ONLY,
+  identify,
+  presentedIn,
+  proofKeyOf,
+  recall,
+} from './find-caller.ts'
 import { lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
 import type { ProofClaims } from './proof-claims.ts'
@@ -64,8 +72,8 @@ function runAt(
   const routeScopes = matched?.expression ?? null
   const presented = presentedIn(request, api)
   if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
-  const proofKey = verifier.proofs.keyOf(presented.value)
-  const presentation = { api, route, presented, proofKey, reading }
+  const proofKey = proofKeyOf(presented, verifier)
+  const presentation = { api, route, presented, proofKey, reading, request }
   const nowMs = verifier.clock()
   const recalled = recall(presentation, verifier, nowMs)
   if (recalled !== null) {
@@ -87,7 +95,7 @@ async function runAtHome(
 ): Promise<Decision> {
   const presented = presentedIn(request, HEADERS_ONLY)
   if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
-  const identity = await identify(presented, reading, verifier)
+  const identity = await identify(presented, reading, request, verifier)
   if ('code' in identity) return identity
   const over = lifeProblem(identity, verifier.clock())
   if (over !== null) return deny(identity, over.check, over.code, over.detail)

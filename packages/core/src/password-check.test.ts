@@ -5,16 +5,11 @@ import { GUESS_RULES, GuessThrottle } from './guess-throttle.ts'
 import { type PasswordAttempt, PasswordCheck, type PasswordOutcome } from './password-check.ts'
 import { type Argon2id, digestPassword, matchingDigest } from './password-digest.ts'
 import type { SecretVersion } from './records.ts'
+import { quickArgon2id as quick } from './testing/installed-passwords.ts'
 import { WorkPool } from './work-pool.ts'
 
 const PASSWORD = 'hurdle vex quib gnaw'
 const NOW = Date.UTC(2026, 5, 16, 12)
-
-/** Fast, and different for each password and nonce: what is tested here is who hashes when. */
-const quick: Argon2id = async (message, nonce, cost, tagBytes) => {
-  const bytes = Buffer.concat([Buffer.from(JSON.stringify(cost)), message, nonce])
-  return Buffer.from(bytes.toString('base64url').padStart(tagBytes, '.').slice(-tagBytes))
-}
 
 async function setUp(waiting = 10) {
   const digests = new Map<number, Buffer>()
@@ -128,6 +123,31 @@ describe('the check of a password', () => {
     digests.set(3, Buffer.from(old))
     const third = await present({ versions: [{ ...ann[0]!, version: 3 }], password: 'maple drum kettle' })
     assert.deepEqual(third, { type: 'matched', version: 3, needsUpgrade: true })
+    // Where it cannot be renewed, that must not be tried with each request.
+    const again = await present({ versions: [{ ...ann[0]!, version: 3 }], password: 'maple drum kettle' })
+    assert.deepEqual(again, { type: 'matched', version: 3, needsUpgrade: false })
+  })
+
+  test('recalls without a hash, and by these versions only, what it compared a moment ago; and that it has to wait', async () => {
+    const { state, check, present, ann, digests } = await setUp()
+    const attempt = {
+      ...{ username: 'ann', address: '192.0.2.1', password: PASSWORD, versions: ann },
+      open: ({ version }: SecretVersion) => digests.get(version) ?? null,
+    }
+    assert.equal(check.recall(attempt), null)
+    await present()
+    assert.deepEqual(check.recall(attempt), MATCHED)
+    for (const change of [
+      { versions: [] },
+      { address: '192.0.2.2' },
+      { password: 'x' },
+      { username: 'bob' },
+    ]) {
+      assert.equal(check.recall({ ...attempt, ...change }), null, JSON.stringify(change))
+    }
+    for (let index = 0; index < 5; index += 1) await present({ password: `wrong ${index}` })
+    assert.deepEqual(check.recall(attempt), { type: 'locked_out', retryAfterSeconds: 1 })
+    assert.equal(state.hashes, 6)
   })
 
   test('hashes as often for a username that nobody has as for a wrong password, and answers the same', async () => {

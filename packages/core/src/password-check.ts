@@ -66,21 +66,31 @@ export class PasswordCheck {
   }
 
   /**
+   * What is known without a hash: that it has to wait, or that it was right a moment ago, by these versions. Null:
+   * `check` has to compare.
+   */
+  recall(attempt: PasswordAttempt): PasswordOutcome | null {
+    const { throttle, clock } = this.#options
+    const nowMs = clock()
+    const waitSeconds = throttle.waitSeconds(attempt.username, attempt.address, nowMs)
+    if (waitSeconds > 0) return { type: 'locked_out', retryAfterSeconds: waitSeconds }
+    const proof = this.#proofs.get(this.#keyOf(attempt))
+    return proof !== undefined && nowMs < proof.untilMs ? proof.outcome : null
+  }
+
+  /**
    * Must: whether the username exists shows neither in the outcome nor in its time. Where it does not, a decoy is
    * hashed; a wrong password of one that does exist is one hash, too, as long as its versions are siblings.
    */
   async check(attempt: PasswordAttempt): Promise<PasswordOutcome> {
+    const remembered = this.recall(attempt)
+    if (remembered !== null) return remembered
     const { throttle, pool, clock } = this.#options
     const { username, address } = attempt
-    const nowMs = clock()
-    const waitSeconds = throttle.waitSeconds(username, address, nowMs)
-    if (waitSeconds > 0) return { type: 'locked_out', retryAfterSeconds: waitSeconds }
     const key = this.#keyOf(attempt)
-    const proof = this.#proofs.get(key)
-    if (proof !== undefined && nowMs < proof.untilMs) return proof.outcome
     const same = pool.underWay(key)
     if (same !== undefined) return same
-    const answer = throttle.admit(username, address, nowMs)
+    const answer = throttle.admit(username, address, clock())
     if (!answer.allowed) return { type: 'locked_out', retryAfterSeconds: answer.retryAfterSeconds }
     const outcome = pool.run(key, answer.guess.isKnown, () => this.#compare(attempt, key, answer.guess))
     if (outcome !== 'busy') return outcome
@@ -109,7 +119,9 @@ export class PasswordCheck {
         version: version.version,
         needsUpgrade: needsUpgrade(digests[index]!),
       } as const
-      this.#proofs.set(key, { outcome, untilMs: clock() + proofLifeMs })
+      // Once asked for is enough: where the digest cannot be renewed, that must not cost a hash with each request.
+      const remembered = { ...outcome, needsUpgrade: false }
+      this.#proofs.set(key, { outcome: remembered, untilMs: clock() + proofLifeMs })
       return outcome
     } finally {
       if (!isDecided) throttle.notMade(guess)

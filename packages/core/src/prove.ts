@@ -1,11 +1,13 @@
+import { comesByBasic } from './basic-credentials.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
 import type { Presented } from './extract.ts'
+import { keyKindOf } from './key.ts'
 import type { Kind, ProofResult } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
 import type { Proven } from './proof-cache.ts'
 import { tokenStillProves } from './proven-token.ts'
 import type { ApiRecord, CredentialKind, CredentialRecord } from './records.ts'
-import type { Verifier } from './verify-request.ts'
+import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** A kind's answer, or the refusal of an earlier check, which it names. */
 export type CallerProof =
@@ -20,24 +22,34 @@ export async function prove(
   presented: Presented,
   proofKey: string,
   api: ApiRecord | null,
-  accepts: readonly CredentialKind[] | null,
+  accepts: readonly CredentialKind[],
   reading: Reading,
-  { lookup, proofs, sealingKeys, pace, issuers, clock }: Verifier,
+  { ip: address, secure }: Pick<VerifyRequest, 'ip' | 'secure'>,
+  { lookup, proofs, sealingKeys, pace, issuers, passwords, clock }: Verifier,
 ): Promise<CallerProof> {
   const kind = kindOf(presented)
   if (kind === undefined) return refusedForeign(presented)
-  if (accepts !== null && !accepts.includes(kind.kind)) {
+  if (!accepts.includes(kind.kind)) {
     const detail = `${kind.kind} is not among ${accepts.join(', ')}`
     return { type: 'refused', check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
   }
-  const proven = reading.from === 'store' ? undefined : proofs.get(proofKey)
+  // Base64 hides nothing (RFC 7617 section 4).
+  if (comesByBasic(kind.kind) && !secure) {
+    const detail = `${kind.kind} is taken over TLS only, and the request came without`
+    return { type: 'refused', check: 'tls', code: 'TLS_REQUIRED', detail }
+  }
+  const remembers = kind.remembersItself !== true
+  const proven = reading.from === 'store' || !remembers ? undefined : proofs.get(proofKey)
   if (proven !== undefined) {
     const known = await recallProof(proven, api, reading, lookup)
     if (known !== null) return { ...known, kind: kind.kind }
     proofs.delete(proofKey)
   }
-  const result = await kind.prove(presented, { lookup, sealingKeys, reading, pace, issuers, api, clock })
+  const result = await kind.prove(presented, {
+    ...{ lookup, sealingKeys, reading, pace, issuers, api, clock, passwords, address },
+  })
   if (result.type === 'refused') return result
+  if (!remembers) return { ...result, kind: kind.kind }
   const { credential, version, token } = result
   if (token !== undefined) {
     proofs.set(proofKey, { credentialId: credential.id, version, sealedDigest: '', token })
@@ -74,18 +86,10 @@ function stillHolds({ version, sealedDigest }: Proven, credential: CredentialRec
   return credential.versions.find((candidate) => candidate.version === version)?.sealedDigest === sealedDigest
 }
 
-function refusedForeign({ scheme }: Presented): CallerProof {
-  return scheme === 'basic'
-    ? {
-        type: 'refused',
-        check: 'kind',
-        code: 'KIND_NOT_ACCEPTED',
-        detail: 'HTTP Basic is not among the kinds accepted here',
-      }
-    : {
-        type: 'refused',
-        check: 'extract',
-        code: 'MALFORMED',
-        detail: 'what was presented has the form of no kind of credential',
-      }
+function refusedForeign({ value }: Presented): CallerProof {
+  const detail =
+    keyKindOf(value) === 'client_secret'
+      ? 'a client secret, which is presented beside its client id by HTTP Basic, and in no other way'
+      : 'what was presented has the form of no kind of credential'
+  return { type: 'refused', check: 'extract', code: 'MALFORMED', detail }
 }

@@ -7,6 +7,7 @@ import {
   enabled,
   MAX_VERSIONS,
   nextVersion,
+  redigested,
   revoked,
   rotated,
   statusOf,
@@ -276,4 +277,23 @@ test('every change raises the revision by one and sets the time; no change leave
         after === before || (after.revision === before.revision + 1 && after.updatedAtMs === nowMs),
     ),
   )
+})
+
+test('a digest is replaced only where its version is the newest and the only one alive; what is over is dropped', () => {
+  const alive = { version: 2, sealedDigest: 'old', createdAtMs: 1, endsAtMs: null, revokedAtMs: null }
+  const over = { ...alive, version: 1, endsAtMs: 5 }
+  const record = credential({ versions: [over, alive] })
+  const after = redigested(record, 2, 'new', 10)
+  assert.deepEqual(after, {
+    ...record,
+    ...{ versions: [{ ...alive, sealedDigest: 'new' }], revision: record.revision + 1, updatedAtMs: 10 },
+  })
+  assert.equal(redigested(record, 2, 'new', 4), null, 'while the other one works as well')
+  assert.equal(redigested(record, 1, 'new', 10), null, 'for one that is over')
+  // Its number would be given to another secret.
+  const newestRevoked = [
+    { ...alive, version: 1 },
+    { ...alive, revokedAtMs: 5 },
+  ]
+  assert.equal(redigested({ ...record, versions: newestRevoked }, 1, 'new', 10), null)
 })

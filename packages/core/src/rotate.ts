@@ -54,6 +54,21 @@ export function rotated(record: CredentialRecord, { sealedDigest, nowMs, overlap
   return { ok: true, record: written(record, nowMs, { versions }) }
 }
 
+/**
+ * The same secret under another digest. Null: that cannot be, since another version works as well, or a newer one was
+ * there. Of the versions that are over none is kept: theirs would have to be made anew as well.
+ */
+export function redigested(
+  record: CredentialRecord,
+  version: number,
+  sealedDigest: string,
+  nowMs: number,
+): CredentialRecord | null {
+  const [only, ...others] = record.versions.filter((one) => isAlive(one, nowMs))
+  if (only?.version !== version || others.length > 0 || record.versions.at(-1) !== only) return null
+  return written(record, nowMs, { versions: [{ ...only, sealedDigest }] })
+}
+
 /** Takes a credential back, for ever. Again: the first reason and moment stay. */
 export function revoked(record: CredentialRecord, reason: string | null, nowMs: number): CredentialRecord {
   return record.state === 'revoked' ? record : inState(record, 'revoked', reason, nowMs)

@@ -72,8 +72,21 @@ describe('the table of verdicts', () => {
   })
 
   it('names the scopes that are needed only where one is missing', () => {
-    assert.match(challengeFor('INSUFFICIENT_SCOPE', 'orders', 'a b') ?? '', /, scope="a b"$/)
-    assert.ok(!challengeFor('EXPIRED', 'orders', 'a b')?.includes('scope'))
+    assert.match(challengeFor('INSUFFICIENT_SCOPE', 'orders', { scope: 'a b' }) ?? '', /, scope="a b"$/)
+    assert.ok(!challengeFor('EXPIRED', 'orders', { scope: 'a b' })?.includes('scope'))
+  })
+
+  it('asks for HTTP Basic beside Bearer where it is taken, in every 401 and nowhere else', () => {
+    const basic = /, Basic realm="orders", charset="UTF-8"$/
+    for (const code of VERDICT_CODES) {
+      const isAsked = basic.test(challengeFor(code, 'orders', { takesBasic: true, scope: 'a' }) ?? '')
+      assert.equal(isAsked, VERDICTS[code].status === 401, code)
+      assert.ok(!(challengeFor(code, 'orders') ?? '').includes('Basic'), code)
+    }
+    assert.equal(
+      challengeFor('MISSING', 'a "b"', { takesBasic: true }),
+      'Bearer realm="a \\"b\\"", Basic realm="a \\"b\\"", charset="UTF-8"',
+    )
   })
 
   it('gives every code a problem type of its own', () => {
@@ -85,7 +98,7 @@ describe('the table of verdicts', () => {
     checkProperty(
       'challenge quoting',
       1000,
-      quotesSafely((realm, scope) => challengeFor('INSUFFICIENT_SCOPE', realm, scope)),
+      quotesSafely((realm, scope) => challengeFor('INSUFFICIENT_SCOPE', realm, { scope })),
     )
   })
 

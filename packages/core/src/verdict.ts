@@ -57,7 +57,7 @@ export const VERDICTS = {
     status: 403,
     challenge: null,
     title: 'TLS required',
-    meaning: 'This API accepts requests over TLS only.',
+    meaning: 'This API, or this kind of credential at any API, is accepted over TLS only.',
   },
   PROXY_UNTRUSTED: {
     status: 403,
@@ -177,13 +177,15 @@ export const VERDICTS = {
     status: 429,
     challenge: null,
     title: 'Too many failed attempts',
-    meaning: 'This source presented too many credentials that do not exist; others are not affected.',
+    meaning:
+      'Too many passwords failed, for this username or from this address. Whoever came in from elsewhere before is not affected.',
   },
   UNAVAILABLE: {
     status: 503,
     challenge: null,
     title: 'Cannot decide now',
-    meaning: 'The store cannot be reached, so the request is refused: it cannot be known to be allowed.',
+    meaning:
+      'The store cannot be reached, or more passwords are being compared than there is room for: the request cannot be known to be allowed, so it is refused.',
   },
 } as const satisfies Record<string, VerdictRow>
 
@@ -205,12 +207,24 @@ export function problemType(code: string): string {
   return `/problems/${code.toLowerCase().replaceAll('_', '-')}`
 }
 
+/** What a challenge says of the API. */
+export interface ChallengeFacts {
+  /** The scopes needed, space-separated, for INSUFFICIENT_SCOPE. */
+  readonly scope?: string | null
+  /** Whether HTTP Basic would have been taken. */
+  readonly takesBasic?: boolean
+}
+
 /**
  * The `WWW-Authenticate` value of a refusal, or null where the verdict has none
- * (RFC 9110 section 11.6.1; error and scope by RFC 6750 section 3).
- * @param realm the API's name; @param scope the scopes needed, space-separated, for INSUFFICIENT_SCOPE
+ * (RFC 9110 section 11.6.1; error and scope by RFC 6750 section 3; Basic by RFC 7617 section 2).
+ * @param realm the API's name
  */
-export function challengeFor(code: VerdictCode, realm: string, scope: string | null = null): string | null {
+export function challengeFor(
+  code: VerdictCode,
+  realm: string,
+  { scope = null, takesBasic = false }: ChallengeFacts = {},
+): string | null {
   const row: VerdictRow = VERDICTS[publicCode(code)]
   if (row.challenge === null) return null
   let value = `Bearer realm=${quotedString(realm)}`
@@ -218,6 +232,7 @@ export function challengeFor(code: VerdictCode, realm: string, scope: string | n
     value += `, error="${row.challenge}", error_description=${quotedString(row.title)}`
   }
   if (row.challenge === 'insufficient_scope' && scope !== null) value += `, scope=${quotedString(scope)}`
+  if (takesBasic && row.status === 401) value += `, Basic realm=${quotedString(realm)}, charset="UTF-8"`
   return value
 }
 

@@ -3,6 +3,7 @@ import type { DpopNonces } from './dpop-nonces.ts'
 import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { Limiter } from './limit.ts'
+import type { Passwords } from './passwords.ts'
 import type { Presenter } from './presenter.ts'
 import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord } from './records.ts'
@@ -50,6 +51,8 @@ export interface Verifier {
   readonly sealingKeys: SealingKeys
   /** Whose tokens are trusted, see kinds/jwt.ts. */
   readonly issuers: TrustedIssuers
+  /** What HTTP Basic takes; null: no API is served that accepts it. */
+  readonly passwords: Passwords | null
   readonly limiter: Limiter
   /** Remembers proofs that were used. */
   readonly replayGuard: ReplayGuard

@@ -50,7 +50,13 @@ describe('verify answers', () => {
     ['BAD_REQUEST', {}, { useRoutes: true, path: null }, 'request', 'path is not known'],
     ['MISSING', {}, { headers: [] }, 'extract', 'neither Authorization nor X-API-Key'],
     ['MALFORMED', {}, { headers: ['X-API-Key', 'hunter2'] }, 'extract', 'no kind of credential'],
-    ['KIND_NOT_ACCEPTED', {}, { headers: ['Authorization', 'Basic YTpi'] }, 'kind', 'HTTP Basic'],
+    [
+      'KIND_NOT_ACCEPTED',
+      {},
+      { headers: ['Authorization', 'Basic YTpi'] },
+      'kind',
+      'basic is not among api_key',
+    ],
   ]
   for (const [code, change, request, check, detail] of cases) {
     it(`${code} at the check ${check} (${detail}), and takes nothing from any limit`, async () => {

@@ -52,6 +52,27 @@ const redirect =
   }
 
 describe('authenticatedFetch', () => {
+  it('puts a username and its password, or a client id and its secret, on it by HTTP Basic, in UTF-8', async () => {
+    const { url, received } = await startApi(ok)
+    await authenticatedFetch({ baseUrl: url, username: 'amélie', key: 'crème brûlée' })('/orders')
+    await authenticatedFetch({ baseUrl: url, username: 'cli_8fT2', key: async () => 'crd_live_cs_x' })(
+      '/orders',
+    )
+    const tokens = received.map(({ authorization }) => /^Basic (.+)$/.exec(authorization ?? '')?.[1] ?? '')
+    assert.deepEqual(
+      tokens.map((token) => Buffer.from(token, 'base64').toString()),
+      ['amélie:crème brûlée', 'cli_8fT2:crd_live_cs_x'],
+    )
+    for (const wrong of [
+      { baseUrl: url, key: 'k', username: 'a:b' },
+      { baseUrl: url, key: 'k', username: 'a', header: 'x-api-key' },
+    ] as const) {
+      assert.throws(() => authenticatedFetch(wrong), TypeError)
+    }
+    const twoLines = authenticatedFetch({ baseUrl: url, username: 'a', key: 'one\ntwo' })
+    await assert.rejects(twoLines('/orders'), /not one line of text/)
+  })
+
   it('puts the key on what goes to its API, as a Bearer token or in X-API-Key', async () => {
     const { url, received } = await startApi(ok)
     const bearer = authenticatedFetch({ baseUrl: url, key: 'k1' })

@@ -5,7 +5,10 @@ import type { Fetch } from './transport.ts'
 export interface AuthenticatedFetchOptions {
   /** The API that is called. The key goes to this origin and to no other; relative addresses are of it. */
   readonly baseUrl: string | URL
+  /** An API key; with `username`, the password or client secret that goes beside it. */
   readonly key: KeySource
+  /** A username or client id: the two are sent by HTTP Basic (RFC 7617), which the API has to accept. */
+  readonly username?: string
   /** Where the key is put; Authorization, as a Bearer token, when left out. */
   readonly header?: 'authorization' | 'x-api-key'
   /** Unsafe: the key goes over the network unencrypted. */
@@ -36,12 +39,16 @@ const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'cookie', 'proxy-autho
 export function authenticatedFetch(options: AuthenticatedFetchOptions): AuthenticatedFetch {
   const { allowPlainHttp = false, header = 'authorization' } = options
   const base = parseServerUrl(options.baseUrl, { allowPlainHttp })
-  const key = new HeldKey(options.key)
+  const { username } = options
+  if (username !== undefined && (username.includes(':') || header === 'x-api-key')) {
+    throw new TypeError('username must hold no colon, and is sent in Authorization, not in X-API-Key')
+  }
+  const key = new HeldKey(options.key, username === undefined ? 'key' : 'password')
   const send = options.fetch ?? fetch
   return async (input, init = {}) => {
     const request = sendingOf(input, init, base)
     const sendWith = (secret: string) =>
-      followed(send, request, header, header === 'authorization' ? `Bearer ${secret}` : secret)
+      followed(send, request, header, header === 'authorization' ? authorizationOf(username, secret) : secret)
     const secret = await key.read()
     const response = await sendWith(secret)
     if (response.status !== 401) return response
@@ -50,6 +57,13 @@ export function authenticatedFetch(options: AuthenticatedFetchOptions): Authenti
     await response.body?.cancel()
     return sendWith(other)
   }
+}
+
+/** In UTF-8, as the challenge asks for (RFC 7617 section 2.1). */
+function authorizationOf(username: string | undefined, secret: string): string {
+  if (username === undefined) return `Bearer ${secret}`
+  const bytes = new TextEncoder().encode(`${username}:${secret}`)
+  return `Basic ${btoa(String.fromCharCode(...bytes))}`
 }
 
 /** A request before the key is added. */

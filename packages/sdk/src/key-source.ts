@@ -8,15 +8,19 @@ export type KeySource = string | (() => string | Promise<string>)
 
 /** A key travels in a header field: anything but visible ASCII could end the field, and would be quoted in an error. */
 const HEADER_SAFE = /^[\x21-\x7e]{1,8192}$/
+/** A password travels in base64: any one line will do. */
+const ONE_LINE = /^[^\p{Cc}]{1,1024}$/u
 
 /** The secret of a source, kept where nothing prints it. Those who ask while it is being read share the reading. */
 export class HeldKey {
   readonly #source: KeySource
+  readonly #what: 'key' | 'password'
   #secret: string | null = null
   #reading: Promise<string> | null = null
 
-  constructor(source: KeySource) {
+  constructor(source: KeySource, what: 'key' | 'password' = 'key') {
     this.#source = source
+    this.#what = what
   }
 
   /** @throws CredenceError with KEY_UNREADABLE */
@@ -51,8 +55,10 @@ export class HeldKey {
       const detail = cause instanceof Error ? cause.message : 'its source failed'
       throw unreadable(detail, cause)
     }
-    if (typeof secret !== 'string' || !HEADER_SAFE.test(secret)) {
-      throw unreadable('what its source gives is not one line of visible ASCII characters')
+    const form = this.#what === 'key' ? HEADER_SAFE : ONE_LINE
+    if (typeof secret !== 'string' || !form.test(secret)) {
+      const characters = this.#what === 'key' ? 'visible ASCII characters' : 'text'
+      throw unreadable(`what its source gives is not one line of ${characters}`)
     }
     this.#secret = secret
     return secret

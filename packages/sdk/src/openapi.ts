@@ -111,7 +111,7 @@ export type Route = {
   /** A scope expression. */
   readonly scopes: string | null
   readonly public: boolean
-  readonly accepts: readonly ('api_key' | 'jwt')[] | null
+  readonly accepts: readonly ('api_key' | 'client_secret' | 'basic' | 'jwt')[] | null
   readonly cost: number
 }
 
@@ -139,7 +139,7 @@ export type Api = {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly routes: readonly Route[]
-  readonly accepts: readonly ('api_key' | 'jwt')[]
+  readonly accepts: readonly ('api_key' | 'client_secret' | 'basic' | 'jwt')[]
   /** Where the gateway forwards to: scheme, host and port. */
   readonly upstream: string | null
   readonly host: string | null
@@ -272,6 +272,10 @@ export type Credential = {
   }
   readonly grants: readonly Grant[]
   readonly key_prefix: string
+  /** Of kind `basic`; else null. */
+  readonly username: string | null
+  /** Of kind `client_secret`: its principal's, one for all of them; else null. */
+  readonly client_id: string | null
   readonly created_at: string
   readonly updated_at: string
   readonly not_before: string | null
@@ -295,7 +299,7 @@ export type Credential = {
 
 export type IssuedCredential = {
   readonly credential: Credential
-  /** The key, shown this once. Null in a replay. */
+  /** The key, client secret or generated password, shown this once. Null in a replay, and for a password that was in the request. */
   readonly secret: string | null
   /** True: an earlier request with this Idempotency-Key was given the secret. */
   readonly secret_shown: boolean
@@ -599,11 +603,11 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'jwt')[] | null
+        readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'jwt')[] | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'jwt')[]
+      readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'jwt')[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -680,11 +684,11 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'jwt')[] | null
+        readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'jwt')[] | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'jwt')[]
+      readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'jwt')[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -878,7 +882,7 @@ export interface Operations {
     readonly params: null
     readonly query: null
     readonly body: {
-      readonly kind: 'api_key'
+      readonly kind: 'api_key' | 'client_secret' | 'basic'
       /** An id or a name. */
       readonly api?: string
       readonly scopes?: readonly string[]
@@ -889,6 +893,10 @@ export interface Operations {
       readonly principal: string
       /** Your own id, given to the principal when it is made. */
       readonly external_id?: string
+      /** Of kind `basic`: unique in the workspace, without `:` or spaces, and not beginning with `cli_`. */
+      readonly username?: string
+      /** Of kind `basic`: 15 to 256 characters, on no list of common passwords. Left out: one is generated, and returned as `secret`. */
+      readonly password?: string
       readonly name?: string | null
       /** RFC 3339. */
       readonly not_before?: string | null
@@ -986,6 +994,8 @@ export interface Operations {
     readonly body: {
       /** How long the secrets before go on; 0 when left out. */
       readonly overlap_seconds?: number
+      /** Of kind `basic`: 15 to 256 characters, on no list of common passwords. Left out: one is generated, and returned as `secret`. */
+      readonly password?: string
     }
     readonly answer: IssuedCredential
   }

@@ -1,4 +1,12 @@
-import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import {
+  type Argon2id,
+  generateId,
+  nodeArgon2id,
+  ProofCache,
+  type RandomBytes,
+  type SealingKeys,
+  SourceBudget,
+} from '@credence/core'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { guardedJson } from './issuers/guarded-json.ts'
@@ -11,17 +19,22 @@ import { DecisionLog } from './observe/decisions.ts'
 import { Metrics } from './observe/metrics.ts'
 import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+import { openPasswords } from './open-passwords.ts'
+import { passwordRenewals } from './password-renewals.ts'
 import { requestIds } from './request-id.ts'
 import type { UsageStore } from './store/usage-port.ts'
 import { resolveAll, upstreamRulesFor } from './upstream-guard.ts'
 
 /** What a context is made from. */
-export interface Parts extends FeedParts {
+export interface Parts extends Omit<FeedParts, 'passwords'> {
   readonly usageStore: UsageStore
   /** The primary of this worker; null: this process has none. */
   readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
   readonly randomBytes: RandomBytes
+  /** Node's own when left out. Only tests give another. */
+  readonly argon2id?: Argon2id
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
   /** Makes what the node knows out of what this process knows; left out: it is the only one. */
@@ -46,7 +59,13 @@ const UNPROVEN_ANSWER_MS = 5
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
 export async function assembleContext(parts: Parts): Promise<Context> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const { directory, issuers, follower, lookup, members } = await followFeed(parts)
+  const argon2id = oneAtATime(parts.argon2id ?? nodeArgon2id)
+  const passwords = openPasswords({
+    ...{ store, clock, randomBytes, workers: config.workers },
+    argon2id: parts.argon2id ?? nodeArgon2id,
+    renew: passwordRenewals(() => ({ store, follower, clock, randomBytes, sealingKeys, argon2id }), log),
+  })
+  const { directory, issuers, follower, lookup, members } = await followFeed({ ...parts, passwords })
   const limits = await openLimits({
     ...{ config, primary: parts.primary, log, clock, every },
     credits: new StoreCredits(store),
@@ -100,7 +119,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     members,
     directory,
     verifier: {
-      ...{ lookup, proofs, sealingKeys, limiter, clock },
+      ...{ lookup, proofs, sealingKeys, passwords, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys),
       replayGuard: limits.replayGuard,
       dpopNonces: null,
@@ -110,6 +129,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     limiter,
     limits,
     sealingKeys,
+    argon2id,
     usage,
     decisions,
     metrics,

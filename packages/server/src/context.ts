@@ -1,4 +1,12 @@
-import type { CachedLookup, Follower, Limiter, RandomBytes, SealingKeys, Verifier } from '@credence/core'
+import type {
+  Argon2id,
+  CachedLookup,
+  Follower,
+  Limiter,
+  RandomBytes,
+  SealingKeys,
+  Verifier,
+} from '@credence/core'
 import type { Logger } from 'pino'
 import type { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
@@ -32,6 +40,8 @@ export interface Context {
   /** Whoever counts limits, and remembers what may be used once. */
   readonly limits: Limits
   readonly sealingKeys: SealingKeys
+  /** For passwords that are set: one at a time. */
+  readonly argon2id: Argon2id
   readonly usage: UsageRecorder
   readonly decisions: DecisionLog
   readonly metrics: Metrics

@@ -6,6 +6,7 @@ import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
 import { IssuerDirectory } from './issuers/issuer-directory.ts'
 import { Members } from './members.ts'
+import type { OpenPasswords } from './open-passwords.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -30,6 +31,8 @@ export interface FeedParts {
   readonly log: Logger
   readonly clock: () => number
   readonly process: ProcessIdentity
+  /** What has to hear of changes, besides the records themselves. */
+  readonly passwords: Pick<OpenPasswords, 'check' | 'usernames'>
   /** Whether this process's node does the work of the leader. */
   readonly isLeader: () => boolean
   /** What the cache asks instead of the follower. Only the negative control of a test gives one. */
@@ -47,7 +50,7 @@ export interface FollowedFeed {
 
 /** Joins the others, and has a cache, still empty, follow the feed from where the store is now. */
 export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
-  const { config, store, log, clock } = parts
+  const { config, store, log, clock, passwords } = parts
   const { nodeId, node, worker } = parts.process
   const startedAtMs = clock()
   const directory = new ApiDirectory(store)
@@ -81,9 +84,12 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
       onTouched: async (table, id) => {
         if (table === 'api') await directory.refresh(id)
         if (table === 'issuer') await issuers.refresh(id)
+        if (table === 'credential') await passwords.usernames.refresh(id)
       },
       onMissed: async () => {
         members.forgetPositions()
+        passwords.usernames.clear()
+        passwords.check.clear()
         await directory.load()
         await issuers.load()
       },

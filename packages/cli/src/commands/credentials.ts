@@ -5,9 +5,12 @@ import { type CredentialPatchFlags, credentialPatch, withCredentialFlags } from 
 import { credentialColumns, printCredential } from '../credential-view.ts'
 import { usageFailure } from '../failure.ts'
 import { whatOf } from '../grant-flag.ts'
+import type { Invocation } from '../invocation.ts'
+import { type IssueOptions, issue, withIssueOptions } from '../issuing.ts'
 import { collect, given, parseWhole } from '../list-flag.ts'
 import { type ListOptions, showList, withListOptions } from '../list-options.ts'
 import { parseMoment } from '../moment.ts'
+import { PASSWORD_OPTION, passwordFrom } from '../password-source.ts'
 import type { CredentialResource, IssuedResource } from '../resources.ts'
 import { overlapSeconds, type RevokedResource, reportRevocation, reportRotation } from '../rotation.ts'
 import { printSecret } from '../secret-output.ts'
@@ -16,13 +19,58 @@ import type { Wiring } from '../wiring.ts'
 export function addCredentials(program: CredenceCommand, wiring: Wiring): void {
   const credentials = program
     .command('credentials')
-    .description('what proves a principal: see, change, rotate, take back')
+    .description('what proves a principal: issue, see, change, rotate, take back')
+  addCreate(credentials, wiring)
   addList(credentials, wiring)
   addShow(credentials, wiring)
   addUpdate(credentials, wiring)
   addRotate(credentials, wiring)
   addRevoke(credentials, wiring)
   addSwitches(credentials, wiring)
+}
+
+interface PasswordFlag {
+  readonly passwordFile?: string
+}
+
+async function passwordOf(
+  { passwordFile }: PasswordFlag,
+  { terminal }: Pick<Invocation, 'terminal'>,
+  command: Command,
+): Promise<string | undefined> {
+  if (passwordFile === '-' && command.optsWithGlobals<{ key?: string }>().key === '-') {
+    throw usageFailure('the password and the key cannot both come from standard input')
+  }
+  return passwordFile === undefined ? undefined : passwordFrom(passwordFile, terminal)
+}
+
+interface CreateOptions extends IssueOptions, PasswordFlag {
+  readonly kind: string
+  readonly username?: string
+}
+
+function addCreate(credentials: CredenceCommand, wiring: Wiring): void {
+  const create = credentials
+    .command('create')
+    .requiredOption('--kind <kind>', 'api_key, client_secret or basic')
+    .option('--username <username>', 'of kind basic: what it is presented as, unique in the workspace')
+    .option(...PASSWORD_OPTION)
+  withIssueOptions(create)
+    .description('issue a credential of any kind; its secret, and nothing else, goes to standard output')
+    .example(
+      'SECRET=$(credence credentials create --kind client_secret --api orders --scopes orders:read --principal billing)',
+      'credence credentials create --kind basic --username nightly-export --api orders --scopes orders:read --principal export > password',
+      'credence credentials create --kind basic --username ann --password-file - --api orders --scopes orders:read --principal ann',
+    )
+    .action(async (options: CreateOptions, command: Command) => {
+      const invocation = wiring.invocationOf(command)
+      const { kind, username } = options
+      await issue(invocation, options, {
+        kind,
+        username,
+        password: await passwordOf(options, invocation, command),
+      })
+    })
 }
 
 interface CredentialListOptions extends ListOptions {
@@ -111,17 +159,28 @@ function addRotate(credentials: CredenceCommand, wiring: Wiring): void {
     .command('rotate <id>')
     .option('--overlap <duration>', 'how long the secret before it still works, such as 1h', '0s')
     .option('--idempotency-key <key>', 'the same key again makes no second version')
+    .option(...PASSWORD_OPTION)
     .description('issue a new secret; it, and nothing else, goes to standard output')
-    .example('NEW=$(credence credentials rotate 5Hd8kQ2mZx1a --overlap 1h)')
-    .action(async (id: string, options: { overlap: string; idempotencyKey?: string }, command: Command) => {
+    .example(
+      'NEW=$(credence credentials rotate 5Hd8kQ2mZx1a --overlap 1h)',
+      'credence credentials rotate 7Kp2wQ9sLm4c --password-file new-password',
+    )
+    .action(async (id: string, options: RotateOptions, command: Command) => {
       const invocation = wiring.invocationOf(command)
-      const body = { overlap_seconds: overlapSeconds(options.overlap) }
+      const password = await passwordOf(options, invocation, command)
+      const body = given({ overlap_seconds: overlapSeconds(options.overlap), password })
       const path = pathOf('v1', 'credentials', id, 'rotate')
       const client = await invocation.client()
       const issued = await client.post<IssuedResource>(path, body, options.idempotencyKey)
-      if (issued.secret !== null) reportRotation(invocation, issued.credential)
-      printSecret(invocation, { answer: issued, secret: issued.secret, credentialId: issued.credential.id })
+      const { credential, secret, secret_shown: wasShown } = issued
+      if (!wasShown) reportRotation(invocation, credential)
+      printSecret(invocation, { answer: issued, secret, wasShown, credentialId: credential.id })
     })
+}
+
+interface RotateOptions extends PasswordFlag {
+  readonly overlap: string
+  readonly idempotencyKey?: string
 }
 
 function addRevoke(credentials: CredenceCommand, wiring: Wiring): void {

@@ -36,7 +36,10 @@ export function addSelf(program: CredenceCommand, wiring: Wiring): void {
       const client = await invocation.client()
       const issued = await client.post<IssuedResource>(`${PATH}/rotate`, body, options.idempotencyKey)
       if (issued.secret !== null) reportRotation(invocation, issued.credential)
-      printSecret(invocation, { answer: issued, secret: issued.secret, credentialId: issued.credential.id })
+      printSecret(invocation, {
+        ...{ answer: issued, secret: issued.secret, wasShown: issued.secret_shown },
+        credentialId: issued.credential.id,
+      })
     })
 
   self

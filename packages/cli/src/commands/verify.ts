@@ -12,6 +12,7 @@ import type { Wiring } from '../wiring.ts'
 interface VerifyOptions {
   readonly api: string
   readonly credentialFile: string
+  readonly username?: string
   readonly scopes?: readonly string[]
   readonly method?: string
   readonly path?: string
@@ -24,6 +25,10 @@ export function addVerify(program: CredenceCommand, wiring: Wiring): void {
     .command('verify')
     .requiredOption('--api <api>', 'the API that the credential was presented to')
     .option('--credential-file <path>', 'file that holds the credential; - is standard input', '-')
+    .option(
+      '--username <username>',
+      'username or client id, where it was presented beside one by HTTP Basic over TLS',
+    )
     .option('--scopes <scopes>', 'scopes that are needed beside those of the route; repeatable', collect)
     .option('--method <method>', 'method of the request; with --path, the routes of the API apply')
     .option('--path <path>', 'path of the request')
@@ -32,6 +37,7 @@ export function addVerify(program: CredenceCommand, wiring: Wiring): void {
     .description('ask for the verdict on a credential; exit code 0: valid, 1: denied')
     .example(
       'credence verify --api orders --scopes orders:read < some.key',
+      'credence verify --api orders --username nightly-export --credential-file password --ip 203.0.113.9',
       'credence verify --api orders --credential-file some.key --method POST --path /orders/7 --ip 203.0.113.9',
     )
     .action(async (options: VerifyOptions, command: Command) => {
@@ -54,11 +60,12 @@ export function addVerify(program: CredenceCommand, wiring: Wiring): void {
 async function verifyBody(options: VerifyOptions, invocation: Invocation): Promise<Record<string, unknown>> {
   const { api, method, path, ip, cost, credentialFile } = options
   if ((method === undefined) !== (path === undefined)) throw usageFailure('--method and --path go together')
-  const request = given({ method: method?.toUpperCase(), path, ip })
-  const credential =
+  const secret =
     credentialFile === '-'
       ? await secretFromStdin(invocation.terminal, 'credential: ')
       : await secretFromFile(credentialFile)
+  const { credential, ...presented } = presentedAs(options.username, secret)
+  const request = given({ method: method?.toUpperCase(), path, ip, ...presented })
   return given({
     credential,
     api,
@@ -66,6 +73,13 @@ async function verifyBody(options: VerifyOptions, invocation: Invocation): Promi
     request: Object.keys(request).length === 0 ? undefined : request,
     cost: cost === undefined ? undefined : parseWhole('--cost', cost, 0),
   })
+}
+
+/** By itself, or as whoever has a username would send it. */
+function presentedAs(username: string | undefined, secret: string) {
+  if (username === undefined) return { credential: secret }
+  const token = Buffer.from(`${username}:${secret}`).toString('base64')
+  return { headers: { Authorization: `Basic ${token}` }, secure: true }
 }
 
 function printVerdict(invocation: Invocation, verdict: VerdictResource): void {

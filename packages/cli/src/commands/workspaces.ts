@@ -41,7 +41,7 @@ export function addWorkspaces(program: CredenceCommand, wiring: Wiring): void {
       if (admin_key.secret !== null) invocation.note('  admin key shown once')
       printSecret(invocation, {
         answer: created,
-        secret: admin_key.secret,
+        ...{ secret: admin_key.secret, wasShown: admin_key.secret === null },
         credentialId: admin_key.credential.id,
       })
     })

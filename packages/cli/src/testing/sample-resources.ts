@@ -64,6 +64,8 @@ export function sampleCredential(changes: Partial<CredentialResource> = {}): Cre
     name: null,
     principal: { id: 'prn_0123456789ab', name: 'billing', type: 'application', external_id: 'cus_42' },
     grants: [{ api: 'orders', scopes: ['orders:read'], roles: [] }],
+    username: null,
+    client_id: null,
     created_at: at(0),
     not_before: null,
     expires_at: at(90 * 86_400_000),

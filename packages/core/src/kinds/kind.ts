@@ -1,6 +1,7 @@
 import type { CachedLookup, Reading } from '../cached-lookup.ts'
 import type { CheckName } from '../decision.ts'
 import type { Presented } from '../extract.ts'
+import type { Passwords } from '../passwords.ts'
 import type { ProvenToken } from '../proven-token.ts'
 import type { ApiRecord, CredentialKind, CredentialRecord } from '../records.ts'
 import type { SealingKeys } from '../seal.ts'
@@ -18,6 +19,10 @@ export interface ProofContext {
   readonly clock: () => number
   /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify-request.ts. */
   readonly pace: () => Promise<void>
+  /** Null: no password is taken, whatever an API says. */
+  readonly passwords: Passwords | null
+  /** Of the client; null where it is not known. */
+  readonly address: string | null
 }
 
 export type ProofResult =
@@ -36,6 +41,8 @@ export type ProofResult =
       readonly detail: string
       /** The check that refused, where it is a later one than `secret`. */
       readonly check?: CheckName
+      /** For LOCKED_OUT and UNAVAILABLE. */
+      readonly retryAfterSeconds?: number
     }
 
 /**
@@ -44,6 +51,8 @@ export type ProofResult =
  */
 export interface Kind {
   readonly kind: CredentialKind
+  /** True: what it proved is not to be remembered by whoever asks, since it remembers that in a way of its own. */
+  readonly remembersItself?: true
   claims(presented: Presented): boolean
   /**
    * Proves it by the record as the store has it; whoever asks remembers the proof.

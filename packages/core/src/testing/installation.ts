@@ -5,12 +5,14 @@ import { digestSecret, formatKey } from '../key.ts'
 import type { AppliedLimit, Limiter } from '../limit.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
 import { MemoryReplayGuard } from '../memory-replay-guard.ts'
+import { digestPassword } from '../password-digest.ts'
 import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
 import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
 import { SourceBudget } from '../source-budget.ts'
 import { NO_ISSUERS } from '../trusted-issuers.ts'
 import type { Verifier, VerifyRequest } from '../verify-request.ts'
+import { InstalledPasswords } from './installed-passwords.ts'
 import { aCredential, anApi, aPrincipal } from './records.ts'
 
 /**
@@ -29,6 +31,7 @@ export class Installation implements RecordReader {
   /** What was taken from limits so far: one entry per request that got as far. */
   readonly taken: { readonly applied: readonly AppliedLimit[]; readonly cost: number }[] = []
   readonly sealingKeys: SealingKeys
+  readonly passwords: InstalledPasswords
   readonly verifier: Verifier
   readonly #rows = new Map<string, Records[TableName]>()
   readonly #randomBytes = predictableBytes()
@@ -43,11 +46,28 @@ export class Installation implements RecordReader {
         return memory.take(applied, cost, nowMs)
       },
     }
+    this.passwords = new InstalledPasswords({
+      clock: () => this.nowMs,
+      randomBytes: this.#randomBytes,
+      find: async (workspaceId, username) => {
+        this.reads.push(`handle/${username}`)
+        if (!this.isReachable) throw new Error('connection lost')
+        const all = [...this.#rows.values()].filter((row) => 'handle' in row)
+        return all.find(
+          (row) =>
+            row.kind === 'basic' &&
+            row.workspaceId === workspaceId &&
+            row.handle === username &&
+            row.state !== 'revoked',
+        )?.id
+      },
+    })
     this.verifier = {
       lookup: new CachedLookup(this, this.lease, { maxEntries: 1000, maxBytes: 1e9 }),
       proofs: new ProofCache(1000, this.#randomBytes),
       sealingKeys: this.sealingKeys,
       issuers: NO_ISSUERS,
+      passwords: this.passwords,
       limiter,
       replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: () => this.nowMs }),
       dpopNonces: null,
@@ -94,6 +114,20 @@ export class Installation implements RecordReader {
     const context = { workspaceId: owner.workspaceId, kind: owner.kind, credentialId: owner.id, version }
     const sealedDigest = this.seal(secretOf(owner.id, version), context)
     return { version, sealedDigest, createdAtMs: this.nowMs, endsAtMs: null, revokedAtMs: null, ...change }
+  }
+
+  /** A credential in the store that is presented as this username with this password. */
+  async issuePassword(
+    username: string,
+    password: string,
+    change: Partial<CredentialRecord> = {},
+  ): Promise<CredentialRecord> {
+    const bare = aCredential({ kind: 'basic', keyPrefix: '', handle: username, ...change })
+    const context = { workspaceId: bare.workspaceId, kind: bare.kind, credentialId: bare.id, version: 1 }
+    const digest = await digestPassword(password, null, this.#randomBytes, this.passwords.argon2id)
+    const sealedDigest = sealDigest(digest, context, this.sealingKeys, this.#randomBytes)
+    const version = { version: 1, sealedDigest, createdAtMs: this.nowMs, endsAtMs: null, revokedAtMs: null }
+    return this.put('credential', { ...bare, versions: [version], ...change })
   }
 
   seal(secret: string, context: SealContext): string {

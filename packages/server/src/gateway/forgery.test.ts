@@ -159,6 +159,26 @@ test('the presented credential ends at the gateway, wherever it stood', async ()
   })
 })
 
+test('a password ends at the gateway, also on the public routes of an API of which one takes it', async () => {
+  const basic = `Basic ${Buffer.from('ann:hurdle vex quib gnaw').toString('base64')}`
+  for (const [accepts, passedOn] of [
+    [['api_key'], basic],
+    [['basic'], undefined],
+    [['client_secret', 'api_key'], undefined],
+  ] as const) {
+    for (const place of ['api', 'route'] as const) {
+      const routes = [{ ...ROUTES[0]!, accepts: place === 'route' ? accepts : null }, ROUTES[1]!]
+      const api = { routes, accepts: place === 'api' ? accepts : (['api_key'] as const) }
+      await withGateway({ api }, async (fixture) => {
+        const open = await forwarded(fixture, [`Authorization: ${basic}`], '/open')
+        assert.equal(seenHeader(open, 'authorization'), passedOn)
+        const bearer = await forwarded(fixture, ['Authorization: Bearer upstream-token'], '/open')
+        assert.equal(seenHeader(bearer, 'authorization'), 'Bearer upstream-token')
+      })
+    }
+  }
+})
+
 test('the verified key is kept from the upstream in headers and parameters in which nobody looks for it, too', async () => {
   await withGateway({ api: { routes: ROUTES } }, async (fixture) => {
     const { key, credential } = fixture

@@ -1,5 +1,6 @@
 import {
   type ApiRecord,
+  comesByBasic,
   type Decision,
   headerValues,
   parseKey,
@@ -47,7 +48,7 @@ export function upstreamHeaders(
       continue
     }
     if (ofThisHop?.has(name.toLowerCase())) continue
-    if ((role === 'credential' || folded === ownHeader) && !isForUpstream(value, decision)) continue
+    if ((role === 'credential' || folded === ownHeader) && !isForUpstream(value, api, decision)) continue
     const kept = withoutProvenKey(folded, value, decision)
     if (kept !== null) headers.push(name, kept)
   }
@@ -61,10 +62,15 @@ export function upstreamHeaders(
 
 /**
  * The credential that was verified ends here. Where the route is public nobody looked at what stands in these
- * places, and it may be the upstream's own; only what can be one of our keys is kept from it.
+ * places, and it may be the upstream's own; only what can be one of our keys is kept from it. So is HTTP Basic where
+ * any route takes it: a browser that knows a password sends it along to every path (RFC 7617 section 2.2).
  */
-function isForUpstream(value: string, decision: Decision): boolean {
-  return decision.public && !holdsKey(value)
+function isForUpstream(value: string, api: ApiRecord, decision: Decision): boolean {
+  return decision.public && !holdsKey(value) && !(/^basic\b/i.test(value) && takesBasic(api))
+}
+
+function takesBasic({ accepts, routes }: ApiRecord): boolean {
+  return accepts.some(comesByBasic) || routes.some((route) => route.accepts?.some(comesByBasic))
 }
 
 function holdsKey(value: string): boolean {
@@ -109,7 +115,7 @@ export function upstreamQuery(query: string, api: ApiRecord, decision: Decision)
   const kept = parts.filter((part) => {
     if (holdsProvenKey(part, decision)) return false
     const [parameter] = new URLSearchParams(part)
-    return parameter === undefined || parameter[0] !== name || isForUpstream(parameter[1], decision)
+    return parameter === undefined || parameter[0] !== name || isForUpstream(parameter[1], api, decision)
   })
   if (kept.length === parts.length) return query
   return kept.length === 0 ? '' : `?${kept.join('&')}`

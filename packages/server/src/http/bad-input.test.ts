@@ -39,7 +39,7 @@ describe('bad input', () => {
     ['apis', { ...API, scopes: ['orders:*'] }, ['scopes[0]']],
     ['apis', { ...API, scopes: [1, null] }, ['scopes[0]', 'scopes[1]']],
     ['apis', { ...API, accepts: [] }, ['accepts']],
-    ['apis', { ...API, accepts: ['basic'] }, ['accepts[0]']],
+    ['apis', { ...API, accepts: ['password'] }, ['accepts[0]']],
     ['apis', { ...API, routes: [{ method: 'get', path: '/a' }] }, ['routes[0].method']],
     ['apis', { ...API, routes: [{ method: 'GET', path: 'a' }] }, ['routes[0].path']],
     ['apis', { ...API, routes: [{ method: 'GET', path: '/a/../b' }] }, ['routes[0].path']],

@@ -7,7 +7,7 @@ import { MAX_OVERLAP_SECONDS } from '../operations/rotate-credential.ts'
 import { viewCredential } from '../operations/show-credential.ts'
 import { CredentialShape, credentialToJson } from './credential-json.ts'
 import type { Rendered } from './respond.ts'
-import { Nullable, Strict, Text } from './schemas.ts'
+import { Nullable, Password, Strict, Text } from './schemas.ts'
 
 export const RotateBody = Strict({
   overlap_seconds: Type.Optional(
@@ -18,12 +18,19 @@ export const RotateBody = Strict({
     }),
   ),
 })
+/** A password is another matter than a key: whoever rotates it may choose it. */
+export const RotateCredentialBody = Strict({ ...RotateBody.properties, password: Type.Optional(Password) })
 export const ReasonBody = Strict({ reason: Type.Optional(Nullable(Text(500))) })
 
 /** The secret is in the answer to the request that made it, and nowhere else ever again. */
 export const IssuedShape = Strict({
   credential: CredentialShape,
-  secret: Nullable(Type.String({ description: 'The key, shown this once. Null in a replay.' })),
+  secret: Nullable(
+    Type.String({
+      description:
+        'The key, client secret or generated password, shown this once. Null in a replay, and for a password that was in the request.',
+    }),
+  ),
   secret_shown: Type.Boolean({
     description: 'True: an earlier request with this Idempotency-Key was given the secret.',
   }),
@@ -44,11 +51,11 @@ export const RevokedShape = Strict({
 /** @param status of the first answer; a replay has the same */
 export async function renderIssued(
   context: Context,
-  { record, secret }: Issued,
+  { record, secret, wasShown }: Issued,
   status: 200 | 201,
 ): Promise<Rendered> {
   const credential = credentialToJson(await viewCredential(context, record))
-  return { status, revision: record.revision, body: { credential, secret, secret_shown: secret === null } }
+  return { status, revision: record.revision, body: { credential, secret, secret_shown: wasShown } }
 }
 
 export async function renderChanged(context: Context, { record }: StateChange): Promise<Rendered> {

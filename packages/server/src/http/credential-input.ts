@@ -1,6 +1,7 @@
 import type { Conditions, Limit, Metadata } from '@credence/core'
 import { type Static, Type } from 'typebox'
 import type { IssueArguments } from '../operations/issue-credential.ts'
+import { ISSUED_KINDS } from '../operations/kind-fields.ts'
 import { type Reading, readAll, unreadable } from '../operations/reading.ts'
 import type { GrantArguments } from '../operations/resolve-grants.ts'
 import type { CredentialChanges } from '../operations/update-credential.ts'
@@ -13,6 +14,7 @@ import {
   MetadataShape,
   Nullable,
   OneOf,
+  Password,
   Ref,
   Scopes,
   Strict,
@@ -37,7 +39,7 @@ const DESCRIBED = {
 }
 
 export const IssueBody = Strict({
-  kind: OneOf(['api_key']),
+  kind: OneOf(ISSUED_KINDS),
   api: Type.Optional(Ref),
   scopes: Type.Optional(Scopes),
   roles: Type.Optional(Roles),
@@ -49,6 +51,14 @@ export const IssueBody = Strict({
   external_id: Type.Optional(
     Text(255, { description: 'Your own id, given to the principal when it is made.', examples: ['cus_42'] }),
   ),
+  username: Type.Optional(
+    Text(128, {
+      description:
+        'Of kind `basic`: unique in the workspace, without `:` or spaces, and not beginning with `cli_`.',
+      examples: ['nightly-export'],
+    }),
+  ),
+  password: Type.Optional(Password),
   ...DESCRIBED,
 })
 
@@ -71,7 +81,9 @@ export function issueArgumentsFrom(body: Static<typeof IssueBody>): Reading<Issu
   const parts = readAll({ grants: grantsFrom(body), ...describedFrom(body) })
   if (!parts.ok) return parts
   const { name = null, external_id: externalId = null, principal, metadata = {}, tags = [] } = body
-  return { ok: true, value: { ...parts.value, principal, externalId, name, metadata, tags } }
+  const { kind, username = null, password = null } = body
+  const own = { principal, externalId, name, metadata, tags, kind, username, password }
+  return { ok: true, value: { ...parts.value, ...own } }
 }
 
 /** What is not in the body stays as it is. */

@@ -1,6 +1,7 @@
 import {
   CREDENTIAL_KINDS,
   CREDENTIAL_STATUSES,
+  clientIdOf,
   PRINCIPAL_TYPES,
   statusOf,
   VERSION_STATUSES,
@@ -47,6 +48,10 @@ export const CredentialShape = Strict({
   principal: PrincipalSummary,
   grants: Type.Array(GrantShape),
   key_prefix: Type.String(),
+  username: Nullable(Type.String({ description: 'Of kind `basic`; else null.' })),
+  client_id: Nullable(
+    Type.String({ description: "Of kind `client_secret`: its principal's, one for all of them; else null." }),
+  ),
   created_at: Time,
   updated_at: Time,
   not_before: Nullable(Time),
@@ -91,6 +96,8 @@ export function credentialToJson({
     },
     grants: [...grants],
     key_prefix: record.keyPrefix,
+    username: record.kind === 'basic' ? record.handle : null,
+    client_id: record.kind === 'client_secret' ? clientIdOf(record.principalId) : null,
     created_at: timestampToJson(record.createdAtMs),
     updated_at: timestampToJson(record.updatedAtMs),
     not_before: optionalTimestampToJson(record.notBeforeMs),

@@ -89,7 +89,7 @@ export function operationAnswer(problem: OperationProblem, requestId: string): H
     ...(problem.required && { required: problem.required }),
     request_id: requestId,
   }
-  const challenge = challengeFor('INSUFFICIENT_SCOPE', 'credence', problem.required ?? null)
+  const challenge = challengeFor('INSUFFICIENT_SCOPE', 'credence', { scope: problem.required ?? null })
   return {
     status,
     headers: {

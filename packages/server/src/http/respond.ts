@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type IdempotentRequest, idempotentRequest } from '../operations/idempotency.ts'
+import type { Context } from '../context.ts'
+import { type IdempotentRequest, idempotentRequest, keyedBody } from '../operations/idempotency.ts'
 import { invalid, type Outcome } from '../operations/operation.ts'
 import type { Reading } from '../operations/reading.ts'
 import type { Expected } from '../operations/rows.ts'
@@ -38,11 +39,26 @@ export function refuseReading(
   return send(reply, operationAnswer(invalid(...errors).problem, request.id))
 }
 
-/** The request as its Idempotency-Key makes it unique; null: it has none. */
-export function idempotentOf(request: FastifyRequest): IdempotentRequest | null {
+/**
+ * The request as its Idempotency-Key makes it unique; null: it has none.
+ * @param body what stands for the one that came, where that must not be told from its digest
+ */
+export function idempotentOf(
+  request: FastifyRequest,
+  body: Uint8Array = request.rawBody,
+): IdempotentRequest | null {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string') return null
-  return idempotentRequest(request.actor, key, request.method, request.url, request.rawBody)
+  return idempotentRequest(request.actor, key, request.method, request.url, body)
+}
+
+/** What stands for the body of a request, where it may hold a password. */
+export function comparableBody(
+  { sealingKeys }: Pick<Context, 'sealingKeys'>,
+  { rawBody }: FastifyRequest,
+  password: string | null,
+): Uint8Array {
+  return password === null ? rawBody : keyedBody(rawBody, sealingKeys)
 }
 
 /** The revisions in If-Match (RFC 9110 section 13.1.1); null: none, or `*`. A weak tag matches nothing. */

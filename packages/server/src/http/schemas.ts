@@ -108,8 +108,16 @@ export const ScopeText = Type.String({
 })
 export const Scopes = Type.Array(ScopeText, { maxItems: 200 })
 
+/** Its length in characters is one of the rules of passwords; this bounds what is looked at. */
+export const Password = Type.String({
+  minLength: 1,
+  maxLength: 1024,
+  description:
+    'Of kind `basic`: 15 to 256 characters, on no list of common passwords. Left out: one is generated, and returned as `secret`.',
+})
+
 export const Kind = OneOf(CREDENTIAL_KINDS, {
-  description: 'Kind of credential. This release issues `api_key`.',
+  description: 'Kind of credential. This release issues `api_key`, `client_secret` and `basic`.',
 })
 
 export const MetadataShape = Type.Unsafe<Record<string, string>>({

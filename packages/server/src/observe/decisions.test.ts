@@ -20,6 +20,7 @@ function decision(code: VerdictCode, change: Partial<Decision> = {}): Decision {
     scopes: [],
     required: null,
     limits: [],
+    takesBasic: false,
     retryAfterSeconds: null,
     staleSeconds: null,
     dpop: null,

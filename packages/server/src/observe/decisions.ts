@@ -120,6 +120,7 @@ function newPlace(): Place {
       principal: null,
       scopes: [],
       required: null,
+      takesBasic: false,
       retryAfterSeconds: null,
       staleSeconds: null,
       dpop: null,
@@ -152,6 +153,7 @@ function write(entry: DecisionEntry, place: Place): void {
   kept.principal = decision.principal
   kept.scopes = decision.scopes
   kept.required = decision.required
+  kept.takesBasic = decision.takesBasic
   kept.retryAfterSeconds = decision.retryAfterSeconds
   kept.staleSeconds = decision.staleSeconds
   kept.dpop = decision.dpop

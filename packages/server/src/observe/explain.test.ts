@@ -31,6 +31,7 @@ function entry(decision: Partial<Decision>, change: Partial<DecisionEntry> = {})
       scopes: ['orders:read'],
       required: 'orders:write',
       limits: [],
+      takesBasic: false,
       retryAfterSeconds: null,
       staleSeconds: null,
       dpop: null,
@@ -113,6 +114,13 @@ test('every refusal says what would make it pass, and a pass says nothing', () =
       else assert.ok(text !== null && text.length > 10 && !/undefined|null/.test(text), `${code}: ${text}`)
     }
   }
+})
+
+test('plain HTTP is the API’s matter where it wants TLS, and else that of passwords and client secrets', () => {
+  const code = 'TLS_REQUIRED'
+  assert.match(toAllow({ code, api: anApi({ requiresTls: true }) }), /`requires_tls` of the API/)
+  assert.match(toAllow({ code }), /passwords and client secrets/)
+  assert.match(toAllow({ code: 'LOCKED_OUT', retryAfterSeconds: 8 }), /^Wait 8 s/)
 })
 
 test('a missing scope becomes the command that adds it', () => {

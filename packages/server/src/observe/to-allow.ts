@@ -30,7 +30,9 @@ export function toAllow(entry: DecisionEntry): string | null {
     case 'ROUTE_UNKNOWN':
       return unknownRoute(entry)
     case 'TLS_REQUIRED':
-      return 'Make the request over TLS, or set `requires_tls` of the API to false'
+      return decision.api?.requiresTls === true
+        ? 'Make the request over TLS, or set `requires_tls` of the API to false'
+        : 'Make the request over TLS: passwords and client secrets are taken in no other way'
     case 'PROXY_UNTRUSTED':
       return `Set CREDENCE_TRUSTED_PROXIES to the addresses of the proxy${entry.ip === null ? '' : ` (this peer: ${entry.ip})`} and restart`
     case 'NOT_FOUND':
@@ -67,9 +69,9 @@ export function toAllow(entry: DecisionEntry): string | null {
     case 'QUOTA_EXCEEDED':
       return limited(decision)
     case 'LOCKED_OUT':
-      return `${waiting(decision)} and stop presenting credentials that do not exist`
+      return `${waiting(decision)}: too many passwords failed. A password that was lost is replaced by \`credence credentials rotate\``
     case 'UNAVAILABLE':
-      return 'Make the store reachable; until then nothing can be known to be allowed'
+      return 'Make the store reachable; until then nothing can be known to be allowed. If it can be reached, too much came at once: try again'
   }
 }
 

@@ -22,6 +22,7 @@ function decision(code: VerdictCode = 'VALID', version = 1, id = ID): Decision {
     scopes: [],
     required: null,
     limits: [],
+    takesBasic: false,
     retryAfterSeconds: null,
     staleSeconds: null,
     dpop: null,

@@ -1,6 +1,7 @@
 import {
   type ApiRecord,
   canonicalTarget,
+  comesByBasic,
   isScope,
   KINDS,
   parseScopeExpression,
@@ -20,7 +21,8 @@ export type ApiFields = Omit<
 export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   scopes: [],
   routes: [],
-  accepts: KINDS.map(({ kind }) => kind),
+  // A password, or a client secret in its place, is taken by whoever says so.
+  accepts: KINDS.map(({ kind }) => kind).filter((kind) => !comesByBasic(kind)),
   upstream: null,
   host: null,
   basePath: '/',

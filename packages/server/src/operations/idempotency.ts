@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import type { TableName } from '@credence/core'
+import { createHash, createHmac, hkdfSync } from 'node:crypto'
+import type { SealingKeys, TableName } from '@credence/core'
 import type { Context } from '../context.ts'
 import { looksLikeId } from '../ids.ts'
 import type { IdempotencyEntry } from '../store/port.ts'
@@ -28,6 +28,17 @@ export function idempotentRequest(
   const isToken = actor.credentialId !== null && looksLikeId(actor.credentialId)
   const caller = isToken ? `${actor.credentialId}/${actor.principalId}` : actor.credentialId
   return { scope: `${actor.workspaceId}/${caller}`, key, requestDigest }
+}
+
+/**
+ * What stands for a body that holds a password: the digest of a request is in the database, and by a plain one whoever
+ * has that could guess at the password a million times a second. Under another key of the keyring it is another body.
+ */
+export function keyedBody(body: Uint8Array, keys: SealingKeys): Uint8Array {
+  const sealingKey = keys.key(keys.currentId)
+  if (sealingKey === undefined) throw new Error(`The keyring has no key ${keys.currentId}`)
+  const key = hkdfSync('sha256', sealingKey, '', 'credence: bodies with passwords', 32)
+  return createHmac('sha256', new Uint8Array(key)).update(body).digest()
 }
 
 /** The entry to commit together with what the request makes. */

@@ -2,15 +2,11 @@ import {
   type ApiRecord,
   type Conditions,
   type CredentialRecord,
-  digestSecret,
-  formatKey,
   generateId,
-  generateSecret,
   type Limit,
   type Metadata,
   type PrincipalRecord,
   STANDING_ALONE,
-  sealDigest,
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { looksLikeId } from '../ids.ts'
@@ -25,6 +21,8 @@ import {
 import { timeErrors } from './credential-times.ts'
 import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts'
+import { type KindArguments, kindErrors, makeSecret, placeOf, withUsername } from './kind-fields.ts'
+import type { Hashing } from './new-password.ts'
 import {
   type Actor,
   done,
@@ -40,7 +38,7 @@ import { type GrantArguments, resolveGrants } from './resolve-grants.ts'
 import { retried } from './retried.ts'
 import { write } from './write.ts'
 
-export interface IssueArguments {
+export interface IssueArguments extends KindArguments {
   readonly grants: readonly GrantArguments[]
   /** By name or id; a name that nobody has becomes an application. */
   readonly principal: string
@@ -57,13 +55,15 @@ export interface IssueArguments {
 
 export interface Issued {
   readonly record: CredentialRecord
-  /** What to hand out, this once. Null in a replay: it was shown to the request that came first. */
+  /** What to hand out, this once. Null in a replay, and for a password that the caller has chosen. */
   readonly secret: string | null
+  /** Whether it was handed out to the request that came first with this Idempotency-Key. */
+  readonly wasShown: boolean
 }
 
-type Issuing = Pick<Context, 'store' | 'follower' | 'clock' | 'randomBytes' | 'sealingKeys'>
+type Issuing = Pick<Context, 'store' | 'follower' | 'clock'> & Hashing
 
-/** Issues an API key, and makes its principal where there is none. */
+/** Issues a credential, and makes its principal where there is none. */
 export function issueCredential(
   context: Issuing,
   actor: Actor,
@@ -90,15 +90,20 @@ async function issue(
   if (!resolution.ok) return resolution
   const { grants, apis } = resolution
   const nowMs = context.clock()
-  const errors = timeErrors(args, apis, nowMs, nowMs)
   const principal = await principalFor(context, actor, args)
+  const principalName = principal.ok ? principal.record.name : args.principal
+  const errors = [
+    ...timeErrors(args, apis, nowMs, nowMs),
+    ...(await kindErrors(args, principalName, args.grants, apis)),
+  ]
   if (!principal.ok) return invalidOr(principal.problem, errors)
   if (errors.length > 0) return invalid(...errors)
 
   const keyPrefix = apis[0]!.keyPrefix ?? (await context.store.read('workspace', workspaceId))?.keyPrefix
   if (keyPrefix === undefined) return notFound('workspace', workspaceId)
   const principalId = principal.record.id
-  const { record, key } = newCredential(context, actor, args, { principalId, grants, keyPrefix, nowMs })
+  const made = { principalId, grants, keyPrefix, nowMs }
+  const { record, secret } = await newCredential(context, actor, args, made)
   const rows = await grantedRows(context, record)
   const refusal = powerRefusal(actor, adminPowerOf(record, rows))
   if (refusal !== null) return refusal
@@ -110,28 +115,29 @@ async function issue(
     action: 'credential.issue',
     target: { table: 'credential', id: record.id },
     detail: {
+      kind: record.kind,
       principal: record.principalId,
       grants: grantsForTrail(grants, apis),
       expires_at_ms: record.expiresAtMs,
     },
   })
-  return written.ok ? done({ record, secret: key }, written.position) : written
+  return written.ok ? done({ record, secret, wasShown: false }, written.position) : withUsername(written)
 }
 
-function newCredential(
+async function newCredential(
   context: Issuing,
   actor: Actor,
-  { name, notBeforeMs, expiresAtMs, limits, conditions, metadata, tags }: IssueArguments,
+  args: IssueArguments,
   made: Pick<CredentialRecord, 'principalId' | 'grants' | 'keyPrefix'> & { readonly nowMs: number },
-): { readonly record: CredentialRecord; readonly key: string } {
-  const { nowMs, keyPrefix, principalId, grants } = made
-  const identity = {
-    id: generateId(context.randomBytes),
-    workspaceId: actor.workspaceId,
-    kind: 'api_key',
-    keyPrefix,
-  } as const
-  const { key, sealedDigest } = makeKey(context, identity, 1)
+): Promise<{ readonly record: CredentialRecord; readonly secret: string | null }> {
+  const { name, notBeforeMs, expiresAtMs, limits, conditions, metadata, tags, password } = args
+  const { nowMs, principalId, grants } = made
+  const { handle, ...place } = placeOf(args, made.keyPrefix)
+  const id = generateId(context.randomBytes)
+  const identity = { id, workspaceId: actor.workspaceId, ...place }
+  const first = await makeSecret(context, { ...identity, versions: [] }, 1, password)
+  if (first === 'known') throw new Error('A credential without versions knew a password')
+  const { secret, sealedDigest } = first
   const record: CredentialRecord = {
     ...identity,
     revision: 1,
@@ -152,21 +158,9 @@ function newCredential(
     versions: [{ version: 1, sealedDigest, createdAtMs: nowMs, endsAtMs: null, revokedAtMs: null }],
     issuedBy: actor.credentialId,
     ...STANDING_ALONE,
+    handle,
   }
-  return { record, key }
-}
-
-/** A new secret in the form it is handed out, and its digest as it is kept. */
-export function makeKey(
-  { randomBytes, sealingKeys }: Pick<Context, 'randomBytes' | 'sealingKeys'>,
-  credential: Pick<CredentialRecord, 'id' | 'workspaceId' | 'kind' | 'keyPrefix'>,
-  version: number,
-): { readonly key: string; readonly sealedDigest: string } {
-  const { id, workspaceId, kind, keyPrefix } = credential
-  const secret = generateSecret(randomBytes)
-  const context = { workspaceId, kind, credentialId: id, version }
-  const sealedDigest = sealDigest(digestSecret(secret), context, sealingKeys, randomBytes)
-  return { key: formatKey(keyPrefix, id, secret), sealedDigest }
+  return { record, secret }
 }
 
 /** What a request with the same key made before, without its secret, as far as the actor may still write it. */
@@ -176,7 +170,7 @@ export async function replayIssued(
   entry: IdempotencyEntry,
 ): Promise<Outcome<Issued>> {
   const found = await writableCredential(context, actor, entry.id)
-  return found.ok ? done({ record: found.value.record, secret: null }) : found
+  return found.ok ? done({ record: found.value.record, secret: null, wasShown: true }) : found
 }
 
 /** Grants as the audit trail names them: readable, also when an API is gone later. */

@@ -10,8 +10,10 @@ import {
   writableCredential,
 } from './credential-authority.ts'
 import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts'
-import { type Issued, makeKey, replayIssued } from './issue-credential.ts'
-import { type Actor, done, failed, notFound, type Outcome } from './operation.ts'
+import { type Issued, replayIssued } from './issue-credential.ts'
+import { makeSecret, rotationErrors } from './kind-fields.ts'
+import type { Hashing } from './new-password.ts'
+import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
 import { retried } from './retried.ts'
 import { write } from './write.ts'
 
@@ -21,9 +23,11 @@ export const MAX_OVERLAP_SECONDS = 2_592_000
 export interface RotateArguments {
   readonly id: string
   readonly overlapSeconds: number
+  /** Of `basic`; null: it is generated. */
+  readonly password: string | null
 }
 
-type Rotating = Pick<Context, 'store' | 'follower' | 'clock' | 'randomBytes' | 'sealingKeys'>
+type Rotating = Pick<Context, 'store' | 'follower' | 'clock'> & Hashing
 
 /** Gives a credential a new secret; the ones before go on for the overlap. */
 export function rotateCredential(
@@ -67,7 +71,8 @@ export function rotateSelf(
       return failed({ code: 'CONFLICT', detail })
     }
     const rows = await grantedRows(context, record)
-    return rotate(context, actor, { record, rows }, { id, overlapSeconds }, idempotent)
+    const args = { id, overlapSeconds, password: null }
+    return rotate(context, actor, { record, rows }, args, idempotent)
   }
   return once(
     context,
@@ -75,7 +80,9 @@ export function rotateSelf(
     () => retried(attempt),
     async () => {
       const record = await credentialOf(context, actor.workspaceId, id)
-      return record === undefined ? notFound('credential', id) : done({ record, secret: null })
+      return record === undefined
+        ? notFound('credential', id)
+        : done({ record, secret: null, wasShown: true })
     },
   )
 }
@@ -84,11 +91,15 @@ async function rotate(
   context: Rotating,
   actor: Actor,
   { record, rows }: WritableCredential,
-  { id, overlapSeconds }: RotateArguments,
+  { id, overlapSeconds, password }: RotateArguments,
   idempotent: IdempotentRequest | null,
 ): Promise<Outcome<Issued>> {
+  const errors = await rotationErrors(context, record, password)
+  if (errors.length > 0) return invalid(...errors)
   const nowMs = context.clock()
-  const { key, sealedDigest } = makeKey(context, record, nextVersion(record))
+  const next = await makeSecret(context, record, nextVersion(record), password)
+  if (next === 'known') return invalid({ field: 'password', detail: 'must not be one that it has or had' })
+  const { secret, sealedDigest } = next
   const outcome = rotated(record, { sealedDigest, nowMs, overlapMs: overlapSeconds * 1000 })
   if (!outcome.ok) return failed({ code: 'CONFLICT', detail: outcome.problem })
   const after = outcome.record
@@ -100,5 +111,5 @@ async function rotate(
     target: { table: 'credential', id },
     detail: { version: after.versions.at(-1)!.version, overlap_seconds: overlapSeconds },
   })
-  return written.ok ? done({ record: after, secret: key }, written.position) : written
+  return written.ok ? done({ record: after, secret, wasShown: false }, written.position) : written
 }

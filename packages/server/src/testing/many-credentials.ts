@@ -90,6 +90,7 @@ export async function openDataFolder(dataPath: string, apiName: string): Promise
       { maxEntries: cacheEntries, maxBytes: 134_217_728 },
     ),
     issuers: NO_ISSUERS,
+    passwords: null,
     proofs: new ProofCache(cacheEntries, randomBytes),
     sealingKeys,
     limiter: new MemoryLimiter({ maxCounters: 100_000 }),

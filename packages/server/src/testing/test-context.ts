@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { ParsedKey } from '@credence/core'
+import type { Argon2id, ParsedKey } from '@credence/core'
 import { assembleContext } from '../assemble-context.ts'
 import { type Config, parseConfig } from '../config.ts'
 import type { Context } from '../context.ts'
@@ -17,6 +17,8 @@ export interface TestContextOptions {
   readonly clock?: () => number
   readonly config?: Partial<Config>
   readonly adminKey?: ParsedKey
+  /** Node's own when left out. */
+  readonly argon2id?: Argon2id
 }
 
 export interface TestContext {
@@ -53,6 +55,7 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
     processMetrics: false,
     isLeader: () => true,
     every: () => () => {},
+    ...(options.argon2id && { argon2id: options.argon2id }),
     process: { nodeId: randomBytes(8).toString('hex'), node: 'test', worker: 0 },
   })
   const close = async () => {

@@ -10,12 +10,12 @@ import {
   IssuedShape,
   ReasonBody,
   RevokedShape,
-  RotateBody,
+  RotateCredentialBody,
   renderChanged,
   renderIssued,
   renderRevoked,
 } from '../credential-answers.ts'
-import { idempotentOf, respond } from '../respond.ts'
+import { comparableBody, idempotentOf, respond } from '../respond.ts'
 import { routeSchema } from '../route-schema.ts'
 import { IdempotencyHeaders, Strict, Text } from '../schemas.ts'
 
@@ -24,8 +24,10 @@ export function registerCredentialStates(app: App, context: Context): void {
   const writes = { onRequest: authenticate(context, null), preValidation: emptyBody }
 
   app.post('/v1/credentials/:id/rotate', { ...writes, schema: ROTATE }, async (request, reply) => {
-    const args = { id: request.params.id, overlapSeconds: request.body.overlap_seconds ?? 0 }
-    const outcome = await rotateCredential(context, request.actor, args, idempotentOf(request))
+    const { overlap_seconds: overlapSeconds = 0, password = null } = request.body
+    const args = { id: request.params.id, overlapSeconds, password }
+    const idempotent = idempotentOf(request, comparableBody(context, request, password))
+    const outcome = await rotateCredential(context, request.actor, args, idempotent)
     return respond(request, reply, outcome, (issued) => renderIssued(context, issued, 200))
   })
 
@@ -90,7 +92,7 @@ const ROTATE = routeSchema({
     body: IssuedShape,
     headers: HEADERS,
   },
-  body: RotateBody,
+  body: RotateCredentialBody,
 })
 
 const REVOKE = routeSchema({

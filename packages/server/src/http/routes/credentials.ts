@@ -12,7 +12,7 @@ import { IssuedShape, renderIssued } from '../credential-answers.ts'
 import { changesFrom, IssueBody, issueArgumentsFrom, UpdateBody } from '../credential-input.ts'
 import { CredentialShape, credentialToJson } from '../credential-json.ts'
 import { cursorToText, pageFromQuery } from '../cursor.ts'
-import { expectedOf, idempotentOf, refuseReading, respond } from '../respond.ts'
+import { comparableBody, expectedOf, idempotentOf, refuseReading, respond } from '../respond.ts'
 import { routeSchema } from '../route-schema.ts'
 import {
   IdempotencyHeaders,
@@ -36,7 +36,8 @@ export function registerCredentials(app: App, context: Context): void {
   app.post('/v1/credentials', { ...writes, schema: ISSUE }, async (request, reply) => {
     const args = issueArgumentsFrom(request.body)
     if (!args.ok) return refuseReading(request, reply, args)
-    const outcome = await issueCredential(context, request.actor, args.value, idempotentOf(request))
+    const idempotent = idempotentOf(request, comparableBody(context, request, args.value.password))
+    const outcome = await issueCredential(context, request.actor, args.value, idempotent)
     return respond(request, reply, outcome, (issued) => renderIssued(context, issued, 201))
   })
 

@@ -55,7 +55,11 @@ export function registerWorkspaces(app: App, context: Context): void {
     const args = { name, keyPrefix: prefix }
     const outcome = await createWorkspace(context, request.actor, args, idempotentOf(request))
     return respond(request, reply, outcome, async ({ workspace, credential, secret }) => {
-      const { body } = await renderIssued(context, { record: credential, secret }, 201)
+      const { body } = await renderIssued(
+        context,
+        { record: credential, secret, wasShown: secret === null },
+        201,
+      )
       return { status: 201, body: { workspace: workspaceToJson(workspace), admin_key: body } }
     })
   })
