@@ -61,7 +61,7 @@ function refused(problem: string): JwkReading {
 }
 
 /** Own members only: what a prototype holds was not in the JSON. */
-function membersOf<const Name extends string>(
+export function membersOf<const Name extends string>(
   jwk: object,
   names: readonly Name[],
 ): Partial<Record<Name, unknown>> {
@@ -107,7 +107,7 @@ function readMaterial(jwk: object): Material | string {
 }
 
 /** Bytes of a coordinate: RFC 7518 section 6.2.1.2 wants exactly so many, leading zeros included. */
-const COORDINATE_BYTES = new Map<unknown, number>([
+export const COORDINATE_BYTES = new Map<unknown, number>([
   ['P-256', 32],
   ['P-384', 48],
   ['P-521', 66],
@@ -164,7 +164,7 @@ function algorithmsFor(kty: VerificationKey['kty'], crv: unknown): JwsAlgorithmN
   )
 }
 
-function bytesOf(jwk: object, name: string): Buffer | null {
+export function bytesOf(jwk: object, name: string): Buffer | null {
   const text = membersOf(jwk, [name])[name]
   return typeof text === 'string' ? decodeBase64url(text) : null
 }
@@ -174,7 +174,7 @@ function toText(bytes: Buffer): string {
 }
 
 /** Null where OpenSSL refuses the numbers; it says why only in words of its own, which differ between releases. */
-function importPublic(jwk: Record<string, unknown>): KeyObject | null {
+export function importPublic(jwk: Record<string, unknown>): KeyObject | null {
   try {
     return createPublicKey({ key: jwk, format: 'jwk' })
   } catch {

@@ -1,6 +1,7 @@
 import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
+import { DecryptionKeys } from './issuers/decryption-keys.ts'
 import { guardedJson } from './issuers/guarded-json.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { issuerTrust } from './issuers/issuer-trust.ts'
@@ -84,8 +85,9 @@ export async function assembleContext(parts: Parts): Promise<Context> {
       else log.warn({ err: error, issuer: id, name }, 'the keys of an issuer cannot be fetched')
     },
   })
+  const decryptionKeys = new DecryptionKeys(sealingKeys)
   every(ISSUER_KEYS_EVERY_MS, () => {
-    issuerKeys.retain((id) => issuers.has(id))
+    for (const keys of [issuerKeys, decryptionKeys]) keys.retain((id) => issuers.has(id))
     void issuerKeys.tick()
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
@@ -101,7 +103,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
-      issuers: issuerTrust(store, issuers, issuerKeys),
+      issuers: issuerTrust(store, issuers, issuerKeys, decryptionKeys),
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },

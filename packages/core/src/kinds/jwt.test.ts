@@ -18,6 +18,7 @@ function anIssuer(over: Partial<IssuerRecord> = {}): IssuerRecord {
     ...{ id: 'iss_000000000001', workspaceId, revision: 1, createdAtMs: 1000, updatedAtMs: 1000 },
     ...{ name: 'sso', issuer: 'urn:sso', audience: 'urn:orders', apiId, algorithms: ['EdDSA'] },
     keySource: { type: 'jwks', keys: [jwk] },
+    decryption: null,
     claims: {
       principal: { claim: 'sub', prefix: '' },
       scopes: { from: 'mapping', scopes },
@@ -43,6 +44,8 @@ class Trusting extends Installation {
         this.keysAsked += 1
         return this.set
       },
+      decrypting: () => [],
+      decryptionKeysOf: () => null,
       principalIdOf: async (_workspaceId, name) => (name === aPrincipal().name ? aPrincipal().id : null),
     } satisfies TrustedIssuers,
   }
