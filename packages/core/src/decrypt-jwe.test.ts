@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createECDH, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -81,6 +82,37 @@ interface CookbookCase {
   readonly input: { readonly plaintext: string; readonly key: object; readonly alg: string }
   readonly output: { readonly compact?: string }
 }
+
+test('the library is loaded for the first token that is decrypted, and by nobody before', () => {
+  const script = `
+    import { registerHooks } from 'node:module'
+    const asked = []
+    registerHooks({
+      resolve(specifier, context, next) {
+        if (specifier.startsWith('jose')) asked.push(specifier)
+        return next(specifier, context)
+      },
+    })
+    const { readDecryptionKey } = await import(${JSON.stringify(new URL('index.ts', import.meta.url).href)})
+    const { parseUnverifiedJwe } = await import(${JSON.stringify(new URL('jwe.ts', import.meta.url).href)})
+    const { decryptJwe } = await import(${JSON.stringify(new URL('decrypt-jwe.ts', import.meta.url).href)})
+    const { key } = readDecryptionKey(${JSON.stringify(decryptionJwk('dir'))})
+    const before = [...asked]
+    const jwe = parseUnverifiedJwe(process.argv[1])
+    const { ok } = await decryptJwe(jwe, { key, encryptions: ['A256GCM'] })
+    console.log(JSON.stringify({ before, after: asked, ok }))
+  `
+  const secret = Buffer.from(String(decryptionJwk('dir').k), 'base64url')
+  const token = encryptDirectly(CONTENT, secret, { alg: 'dir', enc: 'A256GCM' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, token], {
+    encoding: 'utf8',
+  })
+  assert.deepEqual(JSON.parse(stdout || `"${stderr}"`), {
+    before: [],
+    after: ['jose/jwe/compact/decrypt'],
+    ok: true,
+  })
+})
 
 describe('the examples of RFC 7520 section 5', () => {
   const folder = resolve(import.meta.dirname, '../../../../shared/vectors/rfc7520-cookbook/jwe')

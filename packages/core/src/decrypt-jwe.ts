@@ -8,7 +8,7 @@ import {
   type JweEncryption,
   type JweEncryptionName,
 } from './jwe-algorithm.ts'
-import { bytesOf, COORDINATE_BYTES, importPublic, membersOf } from './jwk.ts'
+import { bytesOf, COORDINATE_BYTES, importPublic, membersOf } from './jwk-members.ts'
 
 /** A key, and what may be encrypted with its help. */
 export interface JweKey {

@@ -9,7 +9,8 @@ import {
   publicEncrypt,
 } from 'node:crypto'
 import { isJweAlgorithm, JWE_ALGORITHMS, type JweAlgorithm, type JweAlgorithmName } from './jwe-algorithm.ts'
-import { bytesOf, COORDINATE_BYTES, importPublic, type Jwk, type KeyHandle, membersOf } from './jwk.ts'
+import type { Jwk, KeyHandle } from './jwk.ts'
+import { bytesOf, COORDINATE_BYTES, importPublic, membersOf } from './jwk-members.ts'
 import { rsaKeyProblem } from './rsa-key.ts'
 
 /** A key that decrypts tokens, by one algorithm (RFC 8725 section 3.1). */
@@ -33,7 +34,7 @@ export type DecryptionKeyReading =
 /** Most keys of one issuer: the present one, those that it replaces, and some. */
 export const MAX_DECRYPTION_KEYS = 10
 const MAX_KID_LENGTH = 256
-/** Each token costs a private operation before anything is known of whoever sent it: 4,096 bits take 5 ms. */
+/** Each token costs a private operation before anything is known of whoever sent it, and its time grows by the cube. */
 const MAX_RSA_BYTES = 512
 
 type Material = Pick<DecryptionKey, 'key' | 'crv' | 'bytes' | 'shown'>

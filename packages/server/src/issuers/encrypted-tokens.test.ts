@@ -93,6 +93,14 @@ async function codeOf(credential: string): Promise<string> {
   return decisions.body.items.find(({ via }) => via === 'verify')!.code
 }
 
+/** What `credence why` says of it, which explains every decision. */
+async function whyOf(credential: string): Promise<string> {
+  const { body } = await call<{ request_id: string }>('POST', '/v1/verify', { api: 'orders', credential })
+  const why = await call('GET', `/v1/decisions/${body.request_id}`)
+  assert.equal(why.status, 200)
+  return JSON.stringify(why.body)
+}
+
 describe('an encrypted token', () => {
   it('is VALID at verify, gateway and forward-auth by each key that its issuer was given', async () => {
     for (const jwk of [ecdh, rsa, direct]) {
@@ -129,6 +137,7 @@ describe('an encrypted token', () => {
     const publicAnswers = new Set<string>()
     for (const token of wrong) {
       assert.equal(await codeOf(token), 'BAD_SIGNATURE')
+      assert.match(await whyOf(token), /BAD_SIGNATURE/)
       const { body } = await call('POST', '/v1/verify', { api: 'orders', credential: token })
       publicAnswers.add(JSON.stringify({ ...body, request_id: '' }))
     }
