@@ -17,6 +17,7 @@ import {
   JWE_ENCRYPTIONS,
   type JweEncryptionName,
 } from './jwe-algorithm.ts'
+import { encryptByHand } from './testing/jwe-by-hand.ts'
 import { decryptionJwk, encryptDirectly, encryptionJwk, encryptJwe } from './testing/jwe-samples.ts'
 import { encode } from './testing/jws-samples.ts'
 import { checkAsyncProperty, refutesAsync } from './testing/rounds.ts'
@@ -46,7 +47,7 @@ function partOf(token: string, index: number): Buffer {
   return Buffer.from(token.split('.')[index]!, 'base64url')
 }
 
-describe('a token that another implementation encrypted', () => {
+describe('a token that the library, or nothing but primitives, encrypted', () => {
   for (const alg of JWE_ALGORITHM_NAMES) {
     for (const enc of JWE_ENCRYPTION_NAMES) {
       test(`with ${alg} and ${enc} is decrypted, and with another key or enc it is not`, async () => {
@@ -54,6 +55,7 @@ describe('a token that another implementation encrypted', () => {
         const jwk = decryptionJwk(alg, { bytes })
         const token = await encryptJwe(CONTENT, jwk, enc)
         assert.equal(await openedBy(jwk, token), CONTENT)
+        assert.equal(await openedBy(jwk, encryptByHand(CONTENT, jwk, enc)), CONTENT)
         const other = decryptionJwk(alg, { bytes, which: 'second' })
         assert.equal(await openedBy(other, token), 'undecryptable')
         const others = JWE_ENCRYPTION_NAMES.filter((name) => name !== enc)
@@ -72,6 +74,7 @@ describe('a token that another implementation encrypted', () => {
           .setKeyManagementParameters({ apu: Buffer.from('Alice'), apv: Buffer.from('Bob') })
           .encrypt(key)
         assert.equal(await openedBy(jwk, token), CONTENT)
+        assert.equal(await openedBy(jwk, encryptByHand(CONTENT, jwk, 'A256CBC-HS512')), CONTENT)
       }
     })
   }

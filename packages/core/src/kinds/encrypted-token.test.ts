@@ -161,6 +161,18 @@ describe('the content of an encrypted token', () => {
   })
 })
 
+describe('claims that the header repeats', () => {
+  it('must be those of the token', async () => {
+    const here = setUp([ecdh])
+    const codeWith = async (over: object) =>
+      here.codeOf(await encryptJwe(here.token(), ecdh, 'A256GCM', { ...over }))
+    assert.equal(await codeWith({ iss: 'urn:sso', aud: 'urn:orders' }), 'VALID')
+    for (const over of [{ iss: 'urn:other' }, { sub: 'admin' }, { aud: ['urn:orders'] }, { sub: null }]) {
+      assert.equal(await codeWith(over), 'MALFORMED', JSON.stringify(over))
+    }
+  })
+})
+
 describe('the key of an encrypted token', () => {
   it('is the one of its kid, and without a kid the only one that fits', async () => {
     const here = setUp([ecdh, direct])

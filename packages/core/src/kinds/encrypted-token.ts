@@ -1,5 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import { decryptJwe, type JweKey } from '../decrypt-jwe.ts'
-import { JWE_REASONS, type JweReason, jweRefused, parseUnverifiedJwe, type UnverifiedJwe } from '../jwe.ts'
+import {
+  JWE_REASONS,
+  type JweHeader,
+  type JweReason,
+  jweRefused,
+  parseUnverifiedJwe,
+  type UnverifiedJwe,
+} from '../jwe.ts'
 import { isJweAlgorithm } from '../jwe-algorithm.ts'
 import type { IssuerRecord } from '../records.ts'
 import type { ProofContext, ProofResult } from './kind.ts'
@@ -12,6 +20,8 @@ export type OpenedToken =
   | {
       readonly type: 'opened'
       readonly token: string
+      /** Of the encryption. */
+      readonly header: JweHeader
       /** Whose keys decrypted it: what was encrypted for one issuer is no token of another. */
       readonly issuerIds: readonly string[]
     }
@@ -29,7 +39,20 @@ export async function openToken(value: string, context: ProofContext): Promise<O
   if (!result.ok) return refusedFor(result.reason, result.detail)
   const token = Buffer.from(result.plaintext).toString('latin1')
   if (!JWS_FORM.test(token)) return refusedFor('not_signed', 'what was encrypted is no signed token')
-  return { type: 'opened', token, issuerIds: selected.issuerIds }
+  return { type: 'opened', token, header: jwe.header, issuerIds: selected.issuerIds }
+}
+
+/**
+ * The claim that a header repeats with another value, or null (RFC 7519 section 5.3): whoever routed the token by its header
+ * would have taken it for somebody else's.
+ */
+export function contradictedClaim(
+  header: JweHeader,
+  claims: Readonly<Record<string, unknown>>,
+): string | null {
+  const differs = (name: string) =>
+    Object.hasOwn(header, name) && !isDeepStrictEqual(header[name], claims[name])
+  return ['iss', 'sub', 'aud'].find(differs) ?? null
 }
 
 function refusedFor(reason: JweReason, detail: string): Extract<ProofResult, { type: 'refused' }> {

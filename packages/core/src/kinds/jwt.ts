@@ -9,7 +9,7 @@ import { parseStrictJson } from '../strict-json.ts'
 import { credentialOfToken } from '../token-credential.ts'
 import type { IssuerKeySet } from '../trusted-issuers.ts'
 import type { DenialCode } from '../verdict.ts'
-import { JWE_FORM, openToken } from './encrypted-token.ts'
+import { contradictedClaim, JWE_FORM, openToken } from './encrypted-token.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
 
 /**
@@ -42,6 +42,9 @@ async function proveToken({ value }: Presented, context: ProofContext): Promise<
   if ('type' in keys) return keys
   const checked = checkJwtClaims(jws.header, jws.payload, rulesOf(issuer), clock())
   if (!checked.ok) return refusedBy(checked)
+  const contradicted = opened && contradictedClaim(opened.header, checked.claims.all)
+  if (contradicted)
+    return refused('MALFORMED', `${contradicted} of the encryption's header is not that of the claims`)
   const mapped = mapClaims(checked.claims, issuer.claims)
   if (!mapped.ok) return refused(mapped.code, mapped.detail)
   const principalId = await principalOf(mapped.principal, issuer, context)
