@@ -62,6 +62,11 @@ describe('a key to decrypt with', () => {
     ['public', { ...ec, d: undefined }, /lacks/],
     ['public, of RSA', { ...rsa, d: undefined }, /lacks/],
     ['of RSA without its primes', { ...rsa, p: undefined }, /lacks/],
+    [
+      'of RSA with the exponents of another',
+      { ...rsa, d: otherRsa.d, dp: otherRsa.dp, dq: otherRsa.dq },
+      /do not go/,
+    ],
     ['of RSA with the primes of another', { ...rsa, p: otherRsa.p, q: otherRsa.q }, /do not go/],
     ['of RSA with 4,104 bits', { ...long, kid: 'd1', alg: 'RSA-OAEP' }, /4096 bits/],
     ['with the private number of another', { ...ec, d: otherEc.d }, /does not go/],

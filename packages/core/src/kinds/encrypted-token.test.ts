@@ -214,4 +214,13 @@ describe('the key of an encrypted token', () => {
     assert.equal(await here.codeOf(token), 'VALID')
     assert.equal(await here.codeOf(token, { api }), 'BAD_SIGNATURE')
   })
+
+  it('is no key of this API where the record says otherwise than the directory, which may be older', async () => {
+    const here = setUp([ecdh])
+    here.put('issuer', decrypting([ecdh], { apiId: 'api_000000000009' }))
+    const token = await encryptJwe(here.token(), ecdh, 'A256GCM')
+    const { code, detail } = await here.decide(token)
+    assert.equal(code, 'BAD_SIGNATURE')
+    assert.match(detail ?? '', /has a key/)
+  })
 })

@@ -16,16 +16,18 @@ import { encode } from './jws-samples.ts'
  * A JWE as RFC 7518 sections 4 and 5 spell it out, of nothing but OpenSSL's primitives: the library that decrypts must not
  * be the only one that encrypts.
  * @param jwk the private key or secret, of which the public half is used
+ * @param over writes the header otherwise, before it is authenticated
  */
 export function encryptByHand(
   content: string,
   jwk: Readonly<Record<string, unknown>>,
   enc: JweEncryptionName,
+  over: (header: Record<string, unknown>) => object = (header) => header,
 ): string {
   const alg = String(jwk.alg)
   const { keyBytes } = JWE_ENCRYPTIONS[enc]
   const { cek, encryptedKey, members } = contentKey(alg, jwk, enc, keyBytes)
-  const header = encode({ alg, enc, kid: jwk.kid, ...members })
+  const header = encode(over({ alg, enc, kid: jwk.kid, ...members }))
   const parts = encryptContent(enc, cek, Buffer.from(header), Buffer.from(content))
   return [header, ...[encryptedKey, ...parts].map((part) => part.toString('base64url'))].join('.')
 }
