@@ -20,7 +20,15 @@ const { opened, keys } = installation
 const verifier = opened.verifier(100_000)
 const headers = ['Host', 'orders.example', 'Authorization', '']
 const request = {
-  ...{ api: opened.api, homeApiId: null, credential: null, query: '', fresh: false, headers },
+  ...{
+    api: opened.api,
+    homeApiId: null,
+    credential: null,
+    query: '',
+    fresh: false,
+    headers,
+    presenter: null,
+  },
   ...{ method: 'GET', path: '/orders/7', ip: '192.0.2.1', secure: true, useRoutes: false },
   ...{ scopes: 'orders:read', cost: null },
 }

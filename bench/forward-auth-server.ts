@@ -19,7 +19,9 @@ export interface ForwardAuthServer {
 
 export async function startForwardAuth(credentials: number): Promise<ForwardAuthServer> {
   const routes = [{ method: 'GET', path: '/orders/*', scopes: 'orders:read' }]
-  const { keys, dataPath, close, remove } = await install(credentials, { api: { routes } })
+  const { keys, dataPath, close, remove } = await install(credentials, {
+    api: { routes, accepts: ['api_key', 'jwt'] },
+  })
   await close()
   const server = await startServer({ dataPath, env: { CREDENCE_TRUSTED_PROXIES: '127.0.0.1' } })
   pinServer(server.child.pid!)

@@ -11,7 +11,9 @@ import { isMet, type Result, ratioText, shown } from './report.ts'
 const BENCHMARKS = [
   'verify',
   'better-auth',
+  'jwt',
   'forward-auth',
+  'forward-auth-jwt',
   'forward-auth-while-issuing',
   'gateway',
   'issue',
@@ -85,9 +87,12 @@ function versions(): string {
     installed('fastify', join(here, '..')),
     installed('@fastify/reply-from', peers),
     installed('better-auth', peers),
+    installed('jose', join(here, '..')),
+    installed('fast-jwt', peers),
     `wrk ${told('wrk', ['-v'], /wrk (\S+)/)}`,
     `nginx ${told('nginx', ['-v'], /nginx\/(\S+)/)}`,
     `Caddy ${told('caddy', ['version'], /^v?(\S+)/)}`,
+    `HAProxy ${told('haproxy', ['-v'], /version (\S+)/)}`,
   ].join(', ')
 }
 

@@ -109,6 +109,6 @@ function requestWith(key: string, api: Installation['opened']['api']): VerifyReq
   return {
     ...{ api, homeApiId: null, credential: { scheme: 'key', value: key }, headers: [], query: '' },
     ...{ method: 'GET', path: '/orders/7', ip: '192.0.2.1', secure: true, useRoutes: false },
-    ...{ scopes: 'orders:read', cost: null, fresh: false },
+    ...{ scopes: 'orders:read', cost: null, fresh: false, presenter: null },
   }
 }

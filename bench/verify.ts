@@ -13,6 +13,7 @@ import {
   generateId,
   generateSecret,
   MemoryLimiter,
+  MemoryReplayGuard,
   NO_ISSUERS,
   ProofCache,
   type RecordReader,
@@ -48,6 +49,8 @@ const verifier: Verifier = {
   proofs: new ProofCache(100_000, randomBytes),
   sealingKeys,
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),
+  replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: Date.now }),
+  dpopNonces: null,
   clock: Date.now,
   rereads: new SourceBudget({ perSecond: 20, burst: 100, maxSources: 10_000 }),
   pace: () => new Promise((resolve) => setTimeout(resolve, 5)),
@@ -167,5 +170,6 @@ function requestWith(headers: readonly string[]): VerifyRequest {
     scopes: 'orders:read',
     cost: null,
     fresh: false,
+    presenter: null,
   }
 }

@@ -44,6 +44,46 @@ export function forwardingNginx(folder: string, upstream: string): Promise<Peer>
   )
 }
 
+/** Verifies the signature, issuer, audience and end of each JWT by itself, as its manual shows, and replies nothing. */
+export function verifyingHaproxy(
+  folder: string,
+  publicKeyPem: string,
+  { issuer, audience }: { readonly issuer: string; readonly audience: string },
+): Promise<Peer> {
+  mkdirSync(folder, { recursive: true })
+  const key = join(folder, 'public.pem')
+  writeFileSync(key, publicKeyPem)
+  return startPeer((port) => {
+    const file = join(folder, 'haproxy.cfg')
+    const claim = (name: string, type = '') => `var(txn.bearer),jwt_payload_query('$.${name}'${type})`
+    writeFileSync(
+      file,
+      `global
+  nbthread 1
+defaults
+  mode http
+  timeout client 30s
+  timeout connect 5s
+  timeout server 30s
+frontend jwt
+  bind 127.0.0.1:${port}
+  http-request return status 200 if { path / }
+  http-request set-var(txn.bearer) http_auth_bearer
+  http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
+  http-request set-var(txn.now) date()
+  http-request set-var(txn.exp) ${claim('exp', ",'int'")}
+  http-request deny deny_status 401 unless { var(txn.alg) -m str ES256 }
+  http-request deny deny_status 401 unless { ${claim('iss')} -m str ${issuer} }
+  http-request deny deny_status 401 unless { ${claim('aud')} -m str ${audience} }
+  http-request deny deny_status 401 if { var(txn.exp),sub(txn.now) -m int lt 0 }
+  http-request deny deny_status 401 unless { var(txn.bearer),jwt_verify(txn.alg,"${key}") 1 }
+  http-request return status 200
+`,
+    )
+    return ['haproxy', '-db', '-f', file]
+  })
+}
+
 function startNginx(folder: string, location: string, besides: string, options?: PeerOptions): Promise<Peer> {
   mkdirSync(folder, { recursive: true })
   return startPeer((port) => {

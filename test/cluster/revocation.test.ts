@@ -13,6 +13,7 @@ import {
   type Violation,
   violations,
 } from './history.ts'
+import { issueToken, trustIssuer } from './issued-token.ts'
 import {
   expected,
   type Issued,
@@ -47,25 +48,31 @@ const FAULTS: Readonly<Record<string, (victim: ClusterNode, draw: Draw) => Promi
 
 async function prepared(lease?: 'endless'): Promise<Cluster> {
   const cluster = await startCluster({ nodes: 3, env: ENV, ...(lease && { lease }) })
-  await protectOrders(cluster)
+  await protectOrders(cluster, { accepts: ['api_key', 'jwt'] })
+  await trustIssuer(cluster)
   return cluster
 }
 
-/** Two credentials that every node knows; a fault on one node; both revoked at another; and what all of them said. */
+/** A key and a token that every node knows; a fault on one node; both revoked at another; and what all of them said. */
 async function round(cluster: Cluster, fault: string, draw: Draw): Promise<History> {
   const { nodes, adminKey } = cluster
   const victim = nodes[draw(nodes.length)]!
   const others = nodes.filter((node) => node !== victim)
-  const keys = [await issueKey(others[0]!, adminKey), await issueKey(others[1]!, adminKey)]
+  const key = await issueKey(others[0]!, adminKey)
+  const token = issueToken()
+  const held = [key, token]
   for (const node of nodes) {
-    for (const key of keys) await until('warm', async () => (await verifyAt(node, key)) === 'VALID')
+    for (const one of held) await until('warm', async () => (await verifyAt(node, one)) === 'VALID')
   }
   const verified: Verified[] = []
   let isOver = false
-  const watching = nodes.flatMap((node) => keys.map((key) => watch(node, key, verified, () => isOver)))
+  const watching = nodes.flatMap((node) => held.map((one) => watch(node, one, verified, () => isOver)))
   await FAULTS[fault]!(victim, draw)
   await new Promise((resolve) => setTimeout(resolve, draw(300)))
-  const revoked = await Promise.all(keys.map((key) => revoke(others[draw(2)]!, adminKey, key)))
+  const revoked = await Promise.all([
+    revoke(others[draw(2)]!, adminKey, key, `/v1/credentials/${key.id}/revoke`, { reason: 'test' }),
+    revoke(others[draw(2)]!, adminKey, token, '/v1/issuers/sso/revoke', { jti: token.id }),
+  ])
   await new Promise((resolve) => setTimeout(resolve, BOUND_MS + LOOK_ON_MS))
   isOver = true
   await cluster.heal()
@@ -73,9 +80,15 @@ async function round(cluster: Cluster, fault: string, draw: Draw): Promise<Histo
   return { verified, revoked }
 }
 
-async function revoke(node: ClusterNode, adminKey: string, { id }: Issued): Promise<Revoked> {
+async function revoke(
+  node: ClusterNode,
+  adminKey: string,
+  { id }: Issued,
+  path: string,
+  body: object,
+): Promise<Revoked> {
   const startMs = performance.now()
-  expected(await node.ask('POST', `/v1/credentials/${id}/revoke`, adminKey, { reason: 'test' }), 200)
+  expected(await node.ask('POST', path, adminKey, body), 200)
   return { credentialId: id, startMs, acknowledgedMs: performance.now() }
 }
 

@@ -126,6 +126,7 @@ describe('whether an id exists, by time', () => {
       cost: null,
     },
     fresh: false,
+    presenter: null,
   })
   const real: Verify = (request) => verify(request, surfaces.context.verifier)
   const unpaced: Verify = (request) => verify(request, { ...surfaces.context.verifier, pace: async () => {} })

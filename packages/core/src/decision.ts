@@ -1,3 +1,4 @@
+import type { DpopError } from './dpop.ts'
 import type { LimitState } from './limit.ts'
 import type { ApiRecord, CredentialRecord, PrincipalRecord, Route } from './records.ts'
 import type { DenialCode, VerdictCode } from './verdict.ts'
@@ -51,6 +52,16 @@ export interface Decision {
    * date, beyond the revocation bound. Null: it was not.
    */
   readonly staleSeconds: number | null
+  /** What the answer says of DPoP; null: nothing. */
+  readonly dpop: DpopAnswer | null
+}
+
+/** What an answer says of DPoP (RFC 9449): what was wrong with the proof, and which nonce the next one must hold. */
+export interface DpopAnswer {
+  /** Null: nothing was wrong. */
+  readonly error: DpopError | null
+  /** For the header DPoP-Nonce (section 8.2); null: none is demanded. */
+  readonly nonce: string | null
 }
 
 /** Who is calling, once the secret is proven. */
@@ -62,9 +73,17 @@ export interface Identity {
   readonly principal: PrincipalRecord
 }
 
+/** Every decision names its route, and many are kept: once for all of them. */
+const routeNames = new WeakMap<Route, string>()
+
 /** `GET /orders/*`, as docs, logs and `credence why` name a route. */
 export function routeName(route: Route): string {
-  return `${route.method} ${route.path}`
+  let name = routeNames.get(route)
+  if (name === undefined) {
+    name = `${route.method} ${route.path}`
+    routeNames.set(route, name)
+  }
+  return name
 }
 
 /** What cannot be decided now may be a moment later. */
@@ -93,6 +112,7 @@ export function refuse(
     limits: [],
     retryAfterSeconds: code === 'UNAVAILABLE' ? TRY_AGAIN_SECONDS : null,
     staleSeconds: null,
+    dpop: null,
   }
 }
 
@@ -124,6 +144,7 @@ export function allow(
     limits,
     retryAfterSeconds: null,
     staleSeconds: null,
+    dpop: null,
   }
 }
 

@@ -120,6 +120,15 @@ export function readBareKey(value: string): Presented | null {
   return value.length <= MAX_CREDENTIAL_LENGTH && BARE_KEY.test(value) ? { scheme: 'key', value } : null
 }
 
+/** The header that what was presented came in, in lower case; null: it came in none. */
+export function headerOf({ value }: Presented, headers: RawHeaders, rules: ExtractRules): string | null {
+  for (const { name, read } of placesOf(rules)) {
+    const at = findHeader(headers, name, 0)
+    if (at !== -1 && read(headers[at]!)?.value === value) return name
+  }
+  return null
+}
+
 const KEY_LIKE_PARAMETERS = ['access_token', 'api_key', 'apikey', 'key', 'token']
 
 function missingDetail(query: string, rules: ExtractRules): string {

@@ -34,8 +34,8 @@ export function recall(
   { lookup, proofs }: Verifier,
   nowMs: number,
 ): LivingCaller | null {
-  // What was proven bare proves nothing as a password or beside a proof of possession.
-  if (presented.scheme !== 'bearer' && presented.scheme !== 'key') return null
+  // What was proven bare proves nothing as a password.
+  if (presented.scheme === 'basic') return null
   if (!lookup.mayAnswer(reading)) return null
   const prepared = proofs.callerOf(proofKey)
   if (prepared === null || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
@@ -53,12 +53,10 @@ export async function findCaller(
 
 /** Whose credential it is, wherever it may go, and the proof of that; or the refusal. */
 export async function identify(
-  request: VerifyRequest,
+  presented: Presented,
   reading: Reading,
   verifier: Verifier,
 ): Promise<(Identity & { readonly proof: Proof }) | Decision> {
-  const presented = presentedIn(request, HEADERS_ONLY)
-  if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
   return identifyBy(presented, verifier.proofs.keyOf(presented.value), null, null, reading, verifier)
 }
 
@@ -85,7 +83,8 @@ export async function completeCaller(
   return caller
 }
 
-const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
+/** Where a credential may stand whatever API it is for. */
+export const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
 
 /** What the request presents, given or found in its headers, or why that cannot be told. */
 export function presentedIn(

@@ -22,6 +22,7 @@ export {
   MAX_CHAIN_LENGTH,
   readClientCertificate,
 } from './certificate-thumbprint.ts'
+export { type BindingRefusal, type BindingResult, checkBinding } from './check-binding.ts'
 export {
   checkMessageSignature,
   type ExpectedMessageSignature,
@@ -37,11 +38,12 @@ export {
 } from './claim-mapping.ts'
 export { claimAt, parseClaimPointer } from './claim-pointer.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
+export { bindingOfConfirmation, confirmationOf, isThumbprint } from './confirmation.ts'
 export { type ContentDigestResult, checkContentDigest } from './content-digest.ts'
 export type { CounterEntry } from './counter-table.ts'
 export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
 export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
-export { CHECKS, type CheckName, type Decision, refuse, routeName } from './decision.ts'
+export { CHECKS, type CheckName, type Decision, type DpopAnswer, refuse, routeName } from './decision.ts'
 export {
   type DecryptionKey,
   type DecryptionKeyReading,
@@ -56,6 +58,7 @@ export {
   type ExpectedDpopProof,
   MAX_DPOP_LENGTH,
 } from './dpop.ts'
+export { challengeOf } from './dpop-challenge.ts'
 export { DpopNonces, type DpopNoncesOptions } from './dpop-nonces.ts'
 export {
   type Extraction,
@@ -83,7 +86,7 @@ export {
   type GuessThrottleOptions,
   partyOf,
 } from './guess-throttle.ts'
-export { headerValues, type RawHeaders, singleHeader } from './headers.ts'
+export { findHeader, headerValues, type RawHeaders, singleHeader } from './headers.ts'
 export { type HttpScheme, normalAuthority, normalHttpUri } from './http-uri.ts'
 export {
   clientIp,
@@ -135,8 +138,11 @@ export {
   generateSecret,
   isCredentialId,
   isKeyPrefix,
+  type KeyKind,
+  keyKindOf,
   type ParsedKey,
   parseKey,
+  prefixOfKind,
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
 export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
@@ -192,6 +198,12 @@ export {
 } from './password-rules.ts'
 export { matchPath, type PathPattern, parsePathPattern } from './path-pattern.ts'
 export { effectiveScopes, roleIdsFor, scopesOfGrants } from './permission.ts'
+export type {
+  ContentRefusal,
+  PresentedCertificate,
+  PresentedUri,
+  Presenter,
+} from './presenter.ts'
 export { ProofCache } from './proof-cache.ts'
 export { PROOF_WINDOW, type ProofClaim, type ProofWindow } from './proof-window.ts'
 export {
@@ -263,6 +275,7 @@ export {
   scopesNamed,
 } from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
+export { signingKeyOf } from './signature-binding.ts'
 export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
 export { canonicalTarget } from './target.ts'

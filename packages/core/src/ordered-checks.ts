@@ -1,27 +1,34 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { Reading } from './cached-lookup.ts'
 import type { Caller, LivingCaller } from './caller.ts'
+import { type BindingRefusal, checkBinding, needsProof } from './check-binding.ts'
 import { checkConditions } from './condition.ts'
-import { allow, type Decision, deny, passPublic, refuse, routeName } from './decision.ts'
-import { completeCaller, findCaller, identify, presentedIn, recall } from './find-caller.ts'
+import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
+import type { Presented } from './extract.ts'
+import { completeCaller, findCaller, HEADERS_ONLY, identify, presentedIn, recall } from './find-caller.ts'
 import { lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
+import type { ProofClaims } from './proof-claims.ts'
 import type { ApiRecord } from './records.ts'
 import { routeFor } from './route-for.ts'
 import { parseScopeExpression, type ScopeExpression, satisfies } from './scope.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
-/** The ordered checks. At once where the caller is prepared and the limits are counted here. */
+/**
+ * The ordered checks. At once where the caller is prepared, bound to no key, and the limits are counted here.
+ * @param claims of this request, whose checks may have run before; null: it brings nothing that could be claimed
+ */
 export function runChecks(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
+  claims: ProofClaims | null,
 ): Decision | Promise<Decision> {
   const { api } = request
-  if (api === null) return runAtHome(request, reading, verifier)
+  if (api === null) return runAtHome(request, reading, verifier, claims)
   return reading.from === 'store'
-    ? runAtFresh(api, request, reading, verifier)
-    : runAt(api, request, reading, verifier)
+    ? runAtFresh(api, request, reading, verifier, claims)
+    : runAt(api, request, reading, verifier, claims)
 }
 
 /** Where the store is read in any case, the API is too. */
@@ -30,10 +37,11 @@ async function runAtFresh(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
+  claims: ProofClaims | null,
 ): Promise<Decision> {
   const now = await verifier.lookup.read('api', api.id)
   if (now === undefined) return refuse(api, 'route', 'ROUTE_UNKNOWN', 'the API was deleted')
-  return runAt(now, request, reading, verifier)
+  return runAt(now, request, reading, verifier, claims)
 }
 
 /** Route and TLS, then what was presented, then who that is and what it may do. */
@@ -42,6 +50,7 @@ function runAt(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
+  claims: ProofClaims | null,
 ): Decision | Promise<Decision> {
   const matched = request.useRoutes ? routeFor(api, request) : null
   if (matched !== null && 'code' in matched) return matched
@@ -59,39 +68,88 @@ function runAt(
   const presentation = { api, route, presented, proofKey, reading }
   const nowMs = verifier.clock()
   const recalled = recall(presentation, verifier, nowMs)
-  if (recalled !== null) return decideAbout(recalled, routeScopes, request, verifier, nowMs)
+  if (recalled !== null) {
+    return needsProof(recalled, presented)
+      ? decideAboutBound(recalled, presented, routeScopes, request, verifier, claims)
+      : decideAbout(recalled, routeScopes, request, verifier, nowMs)
+  }
   return findCaller(presentation, verifier).then((found) =>
-    'code' in found ? found : decideAboutFound(found, routeScopes, request, verifier),
+    'code' in found ? found : decideAboutFound(found, presented, routeScopes, request, verifier, claims),
   )
 }
 
 /** For the API of whoever is calling, which is known once they are; or without any: only who this is. */
-async function runAtHome(request: VerifyRequest, reading: Reading, verifier: Verifier): Promise<Decision> {
-  const identity = await identify(request, reading, verifier)
+async function runAtHome(
+  request: VerifyRequest,
+  reading: Reading,
+  verifier: Verifier,
+  claims: ProofClaims | null,
+): Promise<Decision> {
+  const presented = presentedIn(request, HEADERS_ONLY)
+  if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
+  const identity = await identify(presented, reading, verifier)
   if ('code' in identity) return identity
   const over = lifeProblem(identity, verifier.clock())
   if (over !== null) return deny(identity, over.check, over.code, over.detail)
-  if (request.homeApiId === null) return allow(identity, [], null, [])
+  if (request.homeApiId === null) return decideWhoOnly(identity, presented, request, verifier, claims)
   const homeApiId = request.homeApiId(identity.credential.workspaceId)
   const api = await verifier.lookup.find('api', homeApiId, reading)
   if (api === undefined) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
   const caller = await completeCaller({ ...identity, api }, reading, verifier)
-  return decideAboutFound(caller, null, request, verifier)
+  return decideAboutFound(caller, presented, null, request, verifier, claims)
+}
+
+/** Who this is, wherever it may go. */
+async function decideWhoOnly(
+  identity: Identity,
+  presented: Presented,
+  request: VerifyRequest,
+  verifier: Verifier,
+  claims: ProofClaims | null,
+): Promise<Decision> {
+  if (!needsProof(identity, presented)) return allow(identity, [], null, [])
+  const proof = await checkBinding({ identity, presented, request, claims }, verifier, verifier.clock())
+  return proof.ok ? { ...allow(identity, [], null, []), dpop: proof.dpop } : unproven(identity, proof)
 }
 
 /** State, time and audience, as the records say, then what is decided about the living. */
 function decideAboutFound(
   caller: Caller,
+  presented: Presented,
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
+  claims: ProofClaims | null,
 ): Decision | Promise<Decision> {
   const nowMs = verifier.clock()
   const over = lifeProblem(caller, nowMs)
   if (over !== null) return deny(caller, over.check, over.code, over.detail)
   const { api, scopes } = caller
   if (scopes === null) return deny(caller, 'audience', 'WRONG_AUDIENCE', `no grant for API ${api.name}`)
-  return decideAbout({ ...caller, scopes }, routeScopes, request, verifier, nowMs)
+  const living = { ...caller, scopes }
+  return needsProof(caller, presented)
+    ? decideAboutBound(living, presented, routeScopes, request, verifier, claims)
+    : decideAbout(living, routeScopes, request, verifier, nowMs)
+}
+
+/** That it holds the key it is bound to, then what is decided about everybody. */
+async function decideAboutBound(
+  caller: LivingCaller,
+  presented: Presented,
+  routeScopes: ScopeExpression | null,
+  request: VerifyRequest,
+  verifier: Verifier,
+  claims: ProofClaims | null,
+): Promise<Decision> {
+  const proving = { identity: caller, presented, request, claims }
+  const proof = await checkBinding(proving, verifier, verifier.clock())
+  if (!proof.ok) return { ...unproven(caller, proof), scopes: caller.scopes }
+  const decision = await decideAbout(caller, routeScopes, request, verifier, verifier.clock())
+  return proof.dpop === null ? decision : { ...decision, dpop: proof.dpop }
+}
+
+function unproven(identity: Identity, { code, detail, dpop }: BindingRefusal): Decision {
+  return { ...deny(identity, 'binding', code, detail), dpop }
 }
 
 /** What a living caller may do now: conditions, scopes, limits. */

@@ -58,10 +58,15 @@ export function limitHeaders(
   const headers: Record<string, string> = {}
   if (retryAfterSeconds !== null) headers['retry-after'] = String(retryAfterSeconds)
   if (limits.length > 0) {
-    headers.ratelimit = limits.map(rateLimitItem).join(', ')
-    headers['ratelimit-policy'] = limits.map(policyItem).join(', ')
+    headers.ratelimit = listOf(limits, rateLimitItem)
+    headers['ratelimit-policy'] = listOf(limits, policyItem)
   }
   return headers
+}
+
+/** Mostly there is one. */
+function listOf(limits: readonly LimitFacts[], item: (limit: LimitFacts) => string): string {
+  return limits.length === 1 ? item(limits[0]!) : limits.map(item).join(', ')
 }
 
 function rateLimitItem({ name, remaining, resetSeconds }: LimitFacts): string {

@@ -1,6 +1,12 @@
 import type { JwtClaims } from './jwt-claims.ts'
 import { MAX_CLOCK_SKEW_SECONDS } from './jwt-claims.ts'
-import { type CredentialRecord, type IssuerRecord, type SecretVersion, STANDING_ALONE } from './records.ts'
+import {
+  type Binding,
+  type CredentialRecord,
+  type IssuerRecord,
+  type SecretVersion,
+  STANDING_ALONE,
+} from './records.ts'
 
 /**
  * What a verified token stands for: a credential that is in no store, so that state, time, conditions, scopes and
@@ -11,6 +17,7 @@ export function credentialOfToken(
   claims: JwtClaims,
   principalId: string,
   scopes: readonly string[],
+  binding: Binding | null,
 ): CredentialRecord {
   const { id, workspaceId, revision, createdAtMs, updatedAtMs } = issuer
   return {
@@ -26,6 +33,7 @@ export function credentialOfToken(
     versions: ONE_VERSION,
     issuedBy: null,
     ...STANDING_ALONE,
+    binding,
   }
 }
 

@@ -222,6 +222,6 @@ export function challengeFor(code: VerdictCode, realm: string, scope: string | n
 }
 
 /** quoted-string of RFC 9110 section 5.6.4, with whatever it cannot carry replaced by `?`. */
-function quotedString(value: string): string {
+export function quotedString(value: string): string {
   return `"${value.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }

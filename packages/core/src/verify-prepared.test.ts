@@ -202,9 +202,9 @@ describe('verify, when the caller is prepared', () => {
     assert.equal(here.taken[0]!.applied.length, 1)
   })
 
-  it('takes the same string for a password or for bound to a key as it always did', async () => {
+  it('takes the same string for no password, and not for bound to a key', async () => {
     assert.equal((await ask({ headers: ['Authorization', `Basic ${key}`] })).code, 'KIND_NOT_ACCEPTED')
-    assert.equal((await ask({ headers: ['Authorization', `DPoP ${key}`] })).code, 'MALFORMED')
+    assert.equal((await ask({ headers: ['Authorization', `DPoP ${key}`] })).code, 'BINDING_MISMATCH')
     assert.equal((await ask({ headers: ['X-API-Key', key] })).code, 'VALID')
   })
 

@@ -1,9 +1,12 @@
 import type { CachedLookup } from './cached-lookup.ts'
+import type { DpopNonces } from './dpop-nonces.ts'
 import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { Limiter } from './limit.ts'
+import type { Presenter } from './presenter.ts'
 import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord } from './records.ts'
+import type { ReplayGuard } from './replay-guard.ts'
 import type { SealingKeys } from './seal.ts'
 import type { SourceBudget } from './source-budget.ts'
 import type { TrustedIssuers } from './trusted-issuers.ts'
@@ -37,6 +40,8 @@ export interface VerifyRequest {
   readonly cost: number | null
   /** True: read every record anew, for a caller that must see its own write. */
   readonly fresh: boolean
+  /** What the proof of a bound credential is held against; null: nothing is known, so none of them counts. */
+  readonly presenter: Presenter | null
 }
 
 export interface Verifier {
@@ -46,6 +51,10 @@ export interface Verifier {
   /** Whose tokens are trusted, see kinds/jwt.ts. */
   readonly issuers: TrustedIssuers
   readonly limiter: Limiter
+  /** Remembers proofs that were used. */
+  readonly replayGuard: ReplayGuard
+  /** Those of which DPoP proofs must hold one; null: none is demanded. */
+  readonly dpopNonces: Pick<DpopNonces, 'current' | 'accepts'> | null
   readonly clock: () => number
   /** How often the store is read again, for each source, before it is refused. */
   readonly rereads: SourceBudget

@@ -2,7 +2,9 @@ import { type CachedLookup, FROM_CACHE, FROM_STORE, LookupUnavailable } from './
 import { type Decision, refuse } from './decision.ts'
 import { LimitUnavailable } from './limit.ts'
 import { runChecks } from './ordered-checks.ts'
+import { ProofClaims } from './proof-claims.ts'
 import type { ApiRecord } from './records.ts'
+import { ReplayUnavailable } from './replay-guard.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /**
@@ -18,12 +20,13 @@ export async function verify(request: VerifyRequest, verifier: Verifier): Promis
 
 /** The same, but at once where neither store nor ledger is asked, as for nearly every request: nothing waits then. */
 export function verifyNow(request: VerifyRequest, verifier: Verifier): Decision | Promise<Decision> {
+  const claims = request.presenter === null ? null : new ProofClaims(verifier.replayGuard)
   try {
-    const deciding = runChecks(request, request.fresh ? FROM_STORE : FROM_CACHE, verifier)
+    const deciding = runChecks(request, request.fresh ? FROM_STORE : FROM_CACHE, verifier, claims)
     const isFinal = !(deciding instanceof Promise) && !restsOnRecords(deciding)
-    return isFinal ? deciding : settle(deciding, request, verifier)
+    return isFinal ? deciding : settle(deciding, request, verifier, claims)
   } catch (error) {
-    return settle(Promise.reject(error), request, verifier)
+    return settle(Promise.reject(error), request, verifier, claims)
   }
 }
 
@@ -32,6 +35,7 @@ async function settle(
   deciding: Decision | Promise<Decision>,
   request: VerifyRequest,
   verifier: Verifier,
+  claims: ProofClaims | null,
 ): Promise<Decision> {
   try {
     const decision = await deciding
@@ -39,35 +43,46 @@ async function settle(
     const source = request.ip ?? decision.credential?.id ?? ''
     if (!verifier.rereads.take(source, verifier.clock())) return decision
     if (decision.failedCheck === 'limits' && (await isCurrent(decision, verifier.lookup))) return decision
-    return await runChecks(request, FROM_STORE, verifier)
+    return await runChecks(request, FROM_STORE, verifier, claims)
   } catch (error) {
-    if (error instanceof LimitUnavailable) return uncountable(request.api)
+    const unknowable = unknowableBy(error, request.api)
+    if (unknowable !== null) return unknowable
     if (!(error instanceof LookupUnavailable)) throw error
     return (
-      (await decideInGrace(request, verifier)) ??
+      (await decideInGrace(request, verifier, claims)) ??
       refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read')
     )
   }
 }
 
-function uncountable(api: ApiRecord | null): Decision {
-  return refuse(api, 'limits', 'UNAVAILABLE', 'the limits cannot be counted')
+/** What whoever counts and remembers for all could not say; null: that is not what is missing. */
+function unknowableBy(error: unknown, api: ApiRecord | null): Decision | null {
+  if (error instanceof LimitUnavailable)
+    return refuse(api, 'limits', 'UNAVAILABLE', 'the limits cannot be counted')
+  return error instanceof ReplayUnavailable
+    ? refuse(api, 'binding', 'UNAVAILABLE', 'it cannot be known whether the proof was used before')
+    : null
 }
 
 /**
  * The store is gone: an API that has chosen so is served for a stated while by what is known. Null: that is not so,
  * or what is known does not allow it; it may have changed meanwhile, so it is no reason to refuse either.
  */
-async function decideInGrace(request: VerifyRequest, verifier: Verifier): Promise<Decision | null> {
+async function decideInGrace(
+  request: VerifyRequest,
+  verifier: Verifier,
+  claims: ProofClaims | null,
+): Promise<Decision | null> {
   const graceMs = (request.api?.outageGraceSeconds ?? 0) * 1000
   if (graceMs === 0 || request.fresh) return null
   try {
-    const decision = await runChecks(request, { from: 'memory', graceMs }, verifier)
+    const decision = await runChecks(request, { from: 'memory', graceMs }, verifier, claims)
     const isOf = decision.code === 'VALID' || decision.failedCheck === 'limits'
     return isOf ? { ...decision, staleSeconds: Math.ceil(verifier.lookup.overdueMs() / 1000) } : null
   } catch (error) {
     if (error instanceof LookupUnavailable) return null
-    if (error instanceof LimitUnavailable) return uncountable(request.api)
+    const unknowable = unknowableBy(error, request.api)
+    if (unknowable !== null) return unknowable
     throw error
   }
 }

@@ -358,6 +358,8 @@ export type Verdict = {
   readonly stale_seconds: number | null
   /** For WWW-Authenticate. */
   readonly challenge: string | null
+  /** For DPoP-Nonce (RFC 9449), whether or not the request may pass. */
+  readonly dpop_nonce: string | null
   /** HTTP status to answer the caller with. */
   readonly status: number
   /** For `credence why`. */

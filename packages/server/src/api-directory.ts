@@ -8,7 +8,8 @@ import type { Cursor, Page, Store } from './store/port.ts'
 export class ApiDirectory {
   readonly #store: Store
   #byId = new Map<string, ApiRecord>()
-  #byName = new Map<string, string>()
+  /** Workspace → name → id. */
+  #byName = new Map<string, Map<string, string>>()
   #version = 0
 
   constructor(store: Store) {
@@ -35,7 +36,8 @@ export class ApiDirectory {
       cursor = page.next
     } while (cursor !== null)
     this.#byId = byId
-    this.#byName = new Map([...byId.values()].map((api) => [`${api.workspaceId}/${api.name}`, api.id]))
+    this.#byName = new Map()
+    for (const api of byId.values()) this.#keepName(api)
     this.#version += 1
   }
 
@@ -43,18 +45,18 @@ export class ApiDirectory {
   async refresh(id: string): Promise<void> {
     const api = await this.#store.read('api', id)
     const before = this.#byId.get(id)
-    if (before !== undefined) this.#byName.delete(`${before.workspaceId}/${before.name}`)
+    if (before !== undefined) this.#byName.get(before.workspaceId)?.delete(before.name)
     if (api === undefined) this.#byId.delete(id)
     else {
       this.#byId.set(id, api)
-      this.#byName.set(`${api.workspaceId}/${api.name}`, id)
+      this.#keepName(api)
     }
     this.#version += 1
   }
 
   /** The id of an API by its name in a workspace. */
   idOf(workspaceId: string, name: string): string | undefined {
-    return this.#byName.get(`${workspaceId}/${name}`)
+    return this.#byName.get(workspaceId)?.get(name)
   }
 
   /** The API as last read, for display and mounts; decisions read the record through the lookup. */
@@ -64,5 +66,11 @@ export class ApiDirectory {
 
   all(): IterableIterator<ApiRecord> {
     return this.#byId.values()
+  }
+
+  #keepName({ id, name, workspaceId }: ApiRecord): void {
+    const ids = this.#byName.get(workspaceId)
+    if (ids === undefined) this.#byName.set(workspaceId, new Map([[name, id]]))
+    else ids.set(name, id)
   }
 }

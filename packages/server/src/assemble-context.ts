@@ -104,6 +104,8 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys, decryptionKeys),
+      replayGuard: limits.replayGuard,
+      dpopNonces: null,
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },

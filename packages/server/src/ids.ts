@@ -11,6 +11,7 @@ export function newId(table: IdentifiedTable, randomBytes: RandomBytes): string 
 /** Whether a text has the form of an id of any table. Names must not, so that a reference is never ambiguous. */
 export function looksLikeId(text: string): boolean {
   const underscore = text.indexOf('_')
+  if (underscore === -1) return false
   return (
     (Object.values(PREFIXES) as string[]).includes(text.slice(0, underscore)) &&
     text.length - underscore - 1 === 12 &&

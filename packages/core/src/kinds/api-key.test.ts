@@ -150,7 +150,7 @@ describe('an API key', () => {
     assert.equal(await codeOf(here, formatKey(victim.keyPrefix, victim.id, secret)), 'BAD_SECRET')
   })
 
-  it('claims what has the form of a key, bare or as Bearer, and nothing else', () => {
+  it('claims what has the form of a key, bare, as Bearer or beside a DPoP proof, and nothing else', () => {
     const value = formatKey(
       'crd_live',
       absent.id,
@@ -161,8 +161,12 @@ describe('an API key', () => {
       apiKeyKind.claims({ scheme: 'key', value: `${value.slice(0, -1)}x` }),
       'damaged is still its own',
     )
+    for (const prefix of ['crd_live_cs', 'crd_live_at']) {
+      const ofAnotherKind = formatKey(prefix, absent.id, value.slice(-38, -6))
+      assert.ok(!apiKeyKind.claims({ scheme: 'bearer', value: ofAnotherKind }), prefix)
+    }
     assert.ok(!apiKeyKind.claims({ scheme: 'basic', value }))
-    assert.ok(!apiKeyKind.claims({ scheme: 'dpop', value }))
+    assert.ok(apiKeyKind.claims({ scheme: 'dpop', value }), 'whether it is bound is asked later')
     assert.ok(!apiKeyKind.claims({ scheme: 'key', value: value.slice(1, -1) }))
   })
 })

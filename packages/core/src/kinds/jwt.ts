@@ -1,5 +1,6 @@
 import { LookupUnavailable } from '../cached-lookup.ts'
 import { mapClaims } from '../claim-mapping.ts'
+import { bindingOfConfirmation } from '../confirmation.ts'
 import type { CheckName } from '../decision.ts'
 import type { Presented } from '../extract.ts'
 import { JWS_REASONS, parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } from '../jws.ts'
@@ -18,8 +19,7 @@ import type { Kind, ProofContext, ProofResult } from './kind.ts'
  */
 export const jwtKind: Kind = {
   kind: 'jwt',
-  claims: ({ scheme, value }) =>
-    (scheme === 'bearer' || scheme === 'key') && (JWS_FORM.test(value) || JWE_FORM.test(value)),
+  claims: ({ scheme, value }) => scheme !== 'basic' && (JWS_FORM.test(value) || JWE_FORM.test(value)),
   prove: proveToken,
 }
 
@@ -52,7 +52,9 @@ async function proveToken({ value }: Presented, context: ProofContext): Promise<
     const detail = `issuer ${issuer.name} vouches for ${JSON.stringify(mapped.principal)}, who is no principal, or several`
     return refused('NOT_FOUND', detail)
   }
-  const credential = credentialOfToken(issuer, checked.claims, principalId, mapped.scopes)
+  const binding = bindingOfConfirmation(checked.claims.all.cnf)
+  if (typeof binding === 'string') return refused('MALFORMED', binding)
+  const credential = credentialOfToken(issuer, checked.claims, principalId, mapped.scopes, binding)
   const apiId = api?.id ?? null
   const token = { credential, principalName: mapped.principal, keys, apiId }
   return { type: 'proven', credential, version: TOKEN_VERSION, token }

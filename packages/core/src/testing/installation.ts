@@ -4,6 +4,7 @@ import { CachedLookup, type RecordReader } from '../cached-lookup.ts'
 import { digestSecret, formatKey } from '../key.ts'
 import type { AppliedLimit, Limiter } from '../limit.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
+import { MemoryReplayGuard } from '../memory-replay-guard.ts'
 import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
 import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
@@ -48,6 +49,8 @@ export class Installation implements RecordReader {
       sealingKeys: this.sealingKeys,
       issuers: NO_ISSUERS,
       limiter,
+      replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: () => this.nowMs }),
+      dpopNonces: null,
       clock: () => this.nowMs,
       rereads: new SourceBudget({ perSecond: 1000, burst: 1000, maxSources: 100 }),
       pace: async () => {},
@@ -127,6 +130,7 @@ export function aRequest(key: string | null, change: Partial<VerifyRequest> = {}
     scopes: null,
     cost: null,
     fresh: false,
+    presenter: null,
     ...change,
   }
 }

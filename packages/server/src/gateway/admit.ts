@@ -119,6 +119,7 @@ export class Admissions {
       scopes: null,
       cost: null,
       fresh: false,
+      presenter: null,
     }
     const asking = { requestId, via: 'gateway', workspaceId: mounted.workspaceId } as const
     const deciding = decide(this.#context, asking, asked)

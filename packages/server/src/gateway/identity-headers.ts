@@ -2,7 +2,7 @@ import type { Decision } from '@credence/core'
 
 /** Headers that tell of a caller, and are empty where nobody was asked. */
 const OF_A_CALLER = ['Principal', 'Principal-Name', 'External-Id', 'Credential', 'Scopes', 'Workspace']
-const NOBODY = OF_A_CALLER.flatMap((name) => [`X-Credence-${name}`, ''])
+const NOBODY = [...OF_A_CALLER, 'Stale'].flatMap((name) => [`X-Credence-${name}`, ''])
 
 /**
  * Who is calling, for the upstream: name, value, name, value …. Ids are plain; a name and an external id can
@@ -27,11 +27,26 @@ export function identityHeaders(decision: Decision, requestId: string): string[]
  * overwrites what the caller sent under its name.
  */
 export function identityHeadersForProxy(decision: Decision, requestId: string): string[] {
-  const headers = identityHeaders(decision, requestId)
-  if (decision.principal === null) headers.push(...NOBODY)
-  else if (decision.principal.externalId === null) headers.push('X-Credence-External-Id', '')
-  if (decision.staleSeconds === null || decision.principal === null) headers.push('X-Credence-Stale', '')
-  return headers
+  const { credential, principal, scopes, staleSeconds } = decision
+  if (credential === null || principal === null) return ['X-Credence-Request-Id', requestId, ...NOBODY]
+  return [
+    'X-Credence-Request-Id',
+    requestId,
+    'X-Credence-Principal',
+    principal.id,
+    'X-Credence-Principal-Name',
+    percentEncoded(principal.name),
+    'X-Credence-External-Id',
+    percentEncoded(principal.externalId ?? ''),
+    'X-Credence-Credential',
+    credential.id,
+    'X-Credence-Scopes',
+    joined(scopes),
+    'X-Credence-Workspace',
+    principal.workspaceId,
+    'X-Credence-Stale',
+    staleSeconds === null ? '' : String(staleSeconds),
+  ]
 }
 
 function joined(scopes: readonly string[]): string {

@@ -47,6 +47,7 @@ function admit(context: Context, homeApiId: VerifyRequest['homeApiId'], scopes: 
       scopes,
       cost: null,
       fresh: false,
+      presenter: null,
     })
     if (decision.code === 'VALID') request.actor = actorOf(decision, request)
     else await send(reply, answerTo(decision, request.id))

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type ApiRecord,
   type Decision,
+  findHeader,
   type HttpAnswer,
-  headerValues,
   LookupUnavailable,
   limitHeaders,
   refuse,
@@ -16,6 +16,7 @@ import { apiFinder } from './api-ref.ts'
 import { type OriginalRequest, originalRequest } from './original-request.ts'
 import { clientFinder, type Peer, peerFinder } from './peer.ts'
 import { answerTo, faultAnswer } from './problem.ts'
+import { afterTheOthers } from './turn.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
 const NGINX_UNDERSTANDS = new Set([200, 401, 403])
@@ -31,11 +32,15 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
   const findApi = apiFinder(context)
   const told = new Set<string>()
 
-  function answer(response: ServerResponse, decision: Decision, requestId: string): void {
-    if (decision.code === 'VALID') writeAllowed(response, decision, requestId)
-    else write(response, forProxy(answerTo(decision, requestId)))
-    onAnswered(response)
-  }
+  const answer = afterTheOthers((response: ServerResponse, decision: Decision, requestId: string): void => {
+    try {
+      if (decision.code === 'VALID') writeAllowed(response, decision, requestId)
+      else write(response, forProxy(answerTo(decision, requestId)))
+      onAnswered(response)
+    } catch (error) {
+      fail(requestId, response, error)
+    }
+  })
 
   /** A refusal before there is anything to verify. */
   function refuseAsked(
@@ -123,12 +128,13 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
       method,
       path,
       // Without the header the address would be the proxy's own, which says nothing about the caller.
-      ip: headerValues(rawHeaders, 'x-forwarded-for').length === 0 ? null : ip,
+      ip: findHeader(rawHeaders, 'x-forwarded-for', 0) === -1 ? null : ip,
       secure,
       useRoutes: true,
       scopes: null,
       cost: null,
       fresh: false,
+      presenter: null,
     }
   }
 

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
-import { canonicalTarget, headerValues } from '@credence/core'
+import { type IncomingMessage, METHODS } from 'node:http'
+import { canonicalTarget, headerValues, type RawHeaders, singleHeader } from '@credence/core'
 
 /** The family of headers in which the proxy tells about the request it asks for (CREDENCE_FORWARD_STYLE). */
 export type ForwardStyle = 'forwarded' | 'nginx' | 'envoy'
@@ -23,6 +23,8 @@ export const AUTHORIZE_PREFIX = '/v1/authorize/'
 const MAX_REF_LENGTH = 128
 /** token of RFC 9110 section 5.6.2. */
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/
+/** One text for each: what is kept of ten thousand decisions would have as many. */
+const USUAL_METHODS: ReadonlyMap<string, string> = new Map(METHODS.map((method) => [method, method]))
 const HEADERS = {
   forwarded: { method: 'x-forwarded-method', target: 'x-forwarded-uri' },
   nginx: { method: 'x-original-method', target: 'x-original-uri' },
@@ -36,19 +38,19 @@ export function originalRequest(request: IncomingMessage, style: ForwardStyle): 
   const url = request.url!
   if (style === 'envoy') return fromPath(url, request.method!)
   const names = HEADERS[style]
-  const methods = headerValues(request.rawHeaders, names.method)
-  const targets = headerValues(request.rawHeaders, names.target)
-  for (const [name, values] of [
-    [names.method, methods],
-    [names.target, targets],
-  ] as const) {
-    if (values.length === 1) continue
-    const what = values.length === 0 ? 'is missing' : 'stands more than once'
-    return refused(`${name} ${what}; CREDENCE_FORWARD_STYLE is ${style}`)
-  }
+  const { rawHeaders } = request
+  const method = singleHeader(rawHeaders, names.method)
+  if (method === null) return refused(notOnce(rawHeaders, names.method, style))
+  const target = singleHeader(rawHeaders, names.target)
+  if (target === null) return refused(notOnce(rawHeaders, names.target, style))
   const end = url.indexOf('?')
   const ref = end === -1 ? url.slice(AUTHORIZE_PREFIX.length) : url.slice(AUTHORIZE_PREFIX.length, end)
-  return read(ref, methods[0]!, targets[0]!)
+  return read(ref, method, target)
+}
+
+function notOnce(headers: RawHeaders, name: string, style: ForwardStyle): string {
+  const what = headerValues(headers, name).length === 0 ? 'is missing' : 'stands more than once'
+  return `${name} ${what}; CREDENCE_FORWARD_STYLE is ${style}`
 }
 
 /** Envoy appends the original target to the path it is given, and keeps the method. */
@@ -61,13 +63,15 @@ function fromPath(url: string, method: string): OriginalResult {
   return read(rest.slice(0, end), method, target.startsWith('?') ? `/${target}` : target)
 }
 
-function read(ref: string, method: string, target: string): OriginalResult {
-  if (!METHOD.test(method)) return refused('the original method is not a method')
+function read(ref: string, written: string, target: string): OriginalResult {
+  const usual = USUAL_METHODS.get(written)
+  if (usual === undefined && !METHOD.test(written)) return refused('the original method is not a method')
   const canonical = canonicalTarget(target)
   if (!canonical.ok) return refused(canonical.problem)
+  const { path, query } = canonical
   return {
     ok: true,
-    original: { apiRef: decodedRef(ref), method, path: canonical.path, query: canonical.query },
+    original: { apiRef: decodedRef(ref), method: usual ?? written, path, query },
   }
 }
 

@@ -61,6 +61,7 @@ export function clientFinder(
     if (!peer.trusted || peer.ip === null) return peer
     const lists = headerValues(headers, 'x-forwarded-for')
     const proto = headerValues(headers, 'x-forwarded-proto')
+    if (lists.length === 0 && proto.length === 0) return peer
     return {
       ip: lists.length === 0 ? peer.ip : addressIn(peer.ip, lists.length === 1 ? lists[0]! : lists.join(',')),
       // Two values say nothing: which of them is the proxy's own cannot be known.

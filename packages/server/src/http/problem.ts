@@ -1,5 +1,6 @@
 import {
   challengeFor,
+  challengeOf,
   type Decision,
   FAULTS,
   type FaultCode,
@@ -20,8 +21,17 @@ export function answerTo(decision: Decision, requestId: string): HttpAnswer {
   const { status, title } = VERDICTS[code]
   const { limits, retryAfterSeconds } = decision
   const required = code === 'INSUFFICIENT_SCOPE' ? decision.required : null
-  const challenge = challengeFor(code, decision.api?.name ?? 'credence', required)
-  return refusalAnswer({ status, title, code, challenge, required, limits, retryAfterSeconds, requestId })
+  const challenge = challengeOf(decision)
+  const answer = refusalAnswer({
+    ...{ status, title, code, challenge, required, limits, retryAfterSeconds, requestId },
+  })
+  const nonce = dpopNonceOf(decision)
+  return nonce === null ? answer : { ...answer, headers: { ...answer.headers, 'dpop-nonce': nonce } }
+}
+
+/** What the answer's header DPoP-Nonce says (RFC 9449 section 8.2), whether or not the request passed; null: nothing. */
+export function dpopNonceOf({ dpop }: Decision): string | null {
+  return dpop === null ? null : dpop.nonce
 }
 
 /** Administration while the store cannot do its work: as good as no answer, so another try is asked for. */

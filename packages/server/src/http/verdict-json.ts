@@ -1,6 +1,6 @@
 import {
   CREDENTIAL_KINDS,
-  challengeFor,
+  challengeOf,
   type Decision,
   PRINCIPAL_TYPES,
   publicCode,
@@ -65,6 +65,9 @@ export const VerdictShape = Strict({
     }),
   ),
   challenge: Nullable(Type.String({ description: 'For WWW-Authenticate.' })),
+  dpop_nonce: Nullable(
+    Type.String({ description: 'For DPoP-Nonce (RFC 9449), whether or not the request may pass.' }),
+  ),
   status: Type.Integer({ description: 'HTTP status to answer the caller with.' }),
   request_id: Type.String({ description: 'For `credence why`.' }),
 })
@@ -74,7 +77,7 @@ export const VerdictShape = Strict({
  * the id exists: no detail, and one code for both.
  */
 export function verdictToJson(decision: Decision, requestId: string): Static<typeof VerdictShape> {
-  const { api, credential, principal, version, required } = decision
+  const { credential, principal, version, required } = decision
   const code = publicCode(decision.code)
   const detail = decision.failedCheck === 'secret' ? null : decision.detail
   return {
@@ -105,7 +108,8 @@ export function verdictToJson(decision: Decision, requestId: string): Static<typ
     })),
     retry_after_seconds: decision.retryAfterSeconds,
     stale_seconds: decision.staleSeconds,
-    challenge: challengeFor(code, api?.name ?? 'credence', code === 'INSUFFICIENT_SCOPE' ? required : null),
+    challenge: challengeOf(decision),
+    dpop_nonce: decision.dpop?.nonce ?? null,
     status: VERDICTS[code].status,
     request_id: requestId,
   }

@@ -22,6 +22,7 @@ function decision(code: VerdictCode, change: Partial<Decision> = {}): Decision {
     limits: [],
     retryAfterSeconds: null,
     staleSeconds: null,
+    dpop: null,
     ...change,
   }
 }

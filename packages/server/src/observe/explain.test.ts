@@ -33,6 +33,7 @@ function entry(decision: Partial<Decision>, change: Partial<DecisionEntry> = {})
       limits: [],
       retryAfterSeconds: null,
       staleSeconds: null,
+      dpop: null,
       ...decision,
     },
     ...change,

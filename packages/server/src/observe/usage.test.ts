@@ -24,6 +24,7 @@ function decision(code: VerdictCode = 'VALID', version = 1, id = ID): Decision {
     limits: [],
     retryAfterSeconds: null,
     staleSeconds: null,
+    dpop: null,
   }
 }
 

@@ -269,14 +269,13 @@ export function toChildRows(child: ChildStatements, record: Records[TableName]):
 
 /** The record that a row of `select` stands for. */
 export function toRecord<T extends TableName>(table: T, row: SqlRow): Records[T] {
-  const map: TableMap = TABLES[table]
+  const { columns, children } = PLACES[table]
   const record: Record<string, unknown> = {}
-  for (const [field, type] of Object.entries(map.columns)) record[field] = fromSql(type, row[columnOf(field)])
-  for (const [field, child] of Object.entries(map.children)) {
-    const lists = JSON.parse(String(row[columnOf(field)])) as unknown[][]
-    const columns = Object.entries(child.columns)
+  for (const { field, column, type } of columns) record[field] = fromSql(type, row[column])
+  for (const { field, column, columns: parts } of children) {
+    const lists = JSON.parse(String(row[column])) as unknown[][]
     record[field] = lists.map((values) =>
-      Object.fromEntries(columns.map(([name, type], i) => [name, fromSql(type, values[i])])),
+      Object.fromEntries(parts.map(([name, type], i) => [name, fromSql(type, values[i])])),
     )
   }
   return record as unknown as Records[T]
@@ -319,6 +318,17 @@ export function forEachTable<V>(make: (table: TableName) => V): Readonly<Record<
   const made = (Object.keys(TABLES) as TableName[]).map((table) => [table, make(table)])
   return Object.fromEntries(made) as Record<TableName, V>
 }
+
+/** Where each field of a record stands in its row: names are made once, not for each row. */
+const PLACES = forEachTable((table) => {
+  const map: TableMap = TABLES[table]
+  return {
+    columns: Object.entries(map.columns).map(([field, type]) => ({ field, column: columnOf(field), type })),
+    children: Object.entries(map.children).map(([field, child]) => {
+      return { field, column: columnOf(field), columns: Object.entries(child.columns) }
+    }),
+  }
+})
 
 /** SQLite's statements, by table. */
 export const STATEMENTS = forEachTable((table) => statementsFor(table, SQLITE))

@@ -67,6 +67,7 @@ test('an allowed request: who it is, what it may do, and the request id of the a
     retry_after_seconds: null,
     stale_seconds: null,
     challenge: null,
+    dpop_nonce: null,
     status: 200,
   })
 })

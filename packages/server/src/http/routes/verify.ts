@@ -89,6 +89,7 @@ async function decideAsked(
     ...{ api, homeApiId: null, credential: given as Presented | null, query, secure, scopes, cost },
     useRoutes: method !== null && path !== null && api.routes.length > 0,
     fresh: context.follower.position < atLeast,
+    presenter: null,
   })
 }
 
