@@ -4,6 +4,8 @@ import { type DecryptionKey, readDecryptionKey } from '../decryption-key.ts'
 import { JWE_ENCRYPTION_NAMES, type JweAlgorithmName } from '../jwe-algorithm.ts'
 import type { IssuerRecord } from '../records.ts'
 import { decryptionJwk, encryptDirectly, encryptJwe } from '../testing/jwe-samples.ts'
+import { sampleKey } from '../testing/jws-samples.ts'
+import { aDpopProof, aPresenter, boundTo } from '../testing/presenter.ts'
 import { anApi } from '../testing/records.ts'
 import { anIssuer, type Trusting, trusting } from '../testing/trusting-installation.ts'
 
@@ -158,6 +160,25 @@ describe('the content of an encrypted token', () => {
     assert.equal(await here.codeOf(encryptDirectly(ofOther, secret, header)), 'UNTRUSTED_ISSUER')
     assert.equal(await here.codeOf(await encryptJwe(ofOther, ecdh, 'A256GCM')), 'VALID')
     assert.equal(await here.codeOf(await encryptJwe(token, ecdh, 'A256GCM')), 'UNTRUSTED_ISSUER')
+  })
+})
+
+describe('an encrypted token that is bound to a key', () => {
+  it('counts beside a proof of that key, made for what was presented and not for what is inside', async () => {
+    const here = setUp([ecdh])
+    // The memory of proofs begins when it is made, and takes what was made before for old.
+    here.nowMs += 60_000
+    const key = sampleKey('ES256')
+    const binding = boundTo('dpop', key)
+    const inner = here.token({ cnf: { jkt: binding.thumbprint } })
+    const token = await encryptJwe(inner, ecdh, 'A256GCM')
+    const codeWith = async (scheme: string, proof: string | null) => {
+      const headers = ['Authorization', `${scheme} ${token}`, ...(proof === null ? [] : ['DPoP', proof])]
+      return here.codeOf(token, { headers, presenter: aPresenter() })
+    }
+    assert.equal(await codeWith('Bearer', null), 'BINDING_REQUIRED')
+    assert.equal(await codeWith('DPoP', aDpopProof(key, inner, here.nowMs, {})), 'BINDING_MISMATCH')
+    assert.equal(await codeWith('DPoP', aDpopProof(key, token, here.nowMs, {})), 'VALID')
   })
 })
 
