@@ -198,6 +198,8 @@ test('issuers: keys to decrypt with are read from a file, made, kept and dropped
   const broken = await runAgainst(routes, [...update, '--decryption', '-'], { stdin: '{"d":"private' })
   assert.notEqual(broken.exitCode, 0)
   assert.ok(!broken.stderr.includes('private'))
+  const missing = await runAgainst(routes, [...update, '--decryption', '/nonexistent/keys.jwks'])
+  assert.match(missing.stderr, /keys\.jwks cannot be read \(ENOENT\)/)
 })
 
 test('issuers revoke takes one token or all before a moment, and says how far it has come', async () => {

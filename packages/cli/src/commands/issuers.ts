@@ -277,12 +277,20 @@ function requiredOf(values: readonly string[] | undefined): Record<string, strin
 }
 
 async function readJwks({ terminal }: Invocation, path: string): Promise<unknown> {
-  const text = path === '-' ? await terminal.stdin.readAll() : await readFile(path, 'utf8')
+  const text = path === '-' ? await terminal.stdin.readAll() : await readText(path)
   try {
     return JSON.parse(text)
   } catch {
     // The text may hold a secret, so nothing of it is said.
     throw usageFailure(`${path === '-' ? 'standard input' : path} holds no JSON`)
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read (${String((error as NodeJS.ErrnoException).code)})`)
   }
 }
 
