@@ -39,6 +39,7 @@ const issuer: IssuerRecord = {
   ...{ id: 'iss_000000000001', workspaceId: api.workspaceId, revision: 1 },
   ...{ createdAtMs: 1000, updatedAtMs: 1000, name: 'sso', issuer: ISSUER, audience: AUDIENCE },
   ...{ apiId: api.id, algorithms: ['ES256'], keySource: { type: 'jwks', keys: [jwk] } },
+  decryption: null,
   claims: {
     principal: { claim: 'sub', prefix: '' },
     scopes: { from: 'claim', claim: 'scope', prefix: '' },
@@ -64,6 +65,8 @@ const verifier: Verifier = {
   issuers: {
     candidates: (name) => (name === ISSUER ? [issuer] : []),
     keysOf: () => keys,
+    decrypting: () => [],
+    decryptionKeysOf: () => null,
     principalIdOf: async (_workspaceId, name) => idsByName.get(name) ?? null,
   },
   proofs,

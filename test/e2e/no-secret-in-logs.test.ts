@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
@@ -6,11 +7,23 @@ import { after, before, describe, it } from 'node:test'
 import { type RunningServer, request, startServer, temporaryFolder } from '../running-server.ts'
 import { filesBelow, findSecrets, secretPart } from './secret-search.ts'
 
-const LISTS = ['credentials', 'apis', 'principals', 'workspaces', 'roles', 'decisions', 'audit', 'status']
+const LISTS = [
+  'credentials',
+  'issuers',
+  'apis',
+  'principals',
+  'workspaces',
+  'roles',
+  'decisions',
+  'audit',
+  'status',
+]
 
 describe('a run with everything logged, in which secrets come up in right and wrong places', () => {
   const dataPath = temporaryFolder()
   const keys: string[] = []
+  /** Of no form that a log could know, so they must not get there; nobody presents them. */
+  const issuerSecrets: string[] = []
   /** What callers got back; a new secret is in the answer that hands it out, and those are not kept. */
   const answers: string[] = []
   const upstream = createServer((incoming, response) => response.end(`${incoming.method} ${incoming.url}`))
@@ -48,6 +61,25 @@ describe('a run with everything logged, in which secrets come up in right and wr
     return { id: answer.body.credential.id, secret: answer.body.secret }
   }
 
+  /** Secrets of an issuer's, by which tokens are verified and decrypted; in hexadecimal digits, which are base64url too. */
+  async function trustIssuer(): Promise<void> {
+    const headers = { authorization: `Bearer ${server.adminKey}` }
+    const [signing, wrapping] = [0, 1].map(() => `${randomBytes(21).toString('hex')}0`)
+    issuerSecrets.push(signing!, wrapping!)
+    const issuer = {
+      ...{ name: 'sso', api: 'orders', issuer: 'urn:sso', audience: 'urn:orders', algorithms: ['HS256'] },
+      jwks: { keys: [{ kty: 'oct', k: signing }] },
+      decryption: { jwks: { keys: [{ kty: 'oct', k: wrapping, kid: 'd1', alg: 'A256KW' }] } },
+    }
+    const made = await request(`${server.api}/v1/issuers`, 'POST', issuer, headers)
+    assert.equal(made.status, 201, 'the issuer was made')
+    answered(made)
+    const wrong = { keys: [{ kty: 'oct', k: `${wrapping}A`, kid: wrapping, alg: signing }] }
+    await ask(`${server.api}/v1/issuers/sso`, 'PATCH', { jwks: wrong, decryption: { jwks: wrong } }, headers)
+    await ask(`${server.api}/v1/issuers/sso`, 'PATCH', { decryption: { keep: [wrapping] } }, headers)
+    await ask(`${server.api}/v1/issuers/sso`, 'PATCH', { decryption: { generate: wrapping } }, headers)
+  }
+
   it('makes secrets in every way there is', async () => {
     const { port } = upstream.address() as AddressInfo
     const api = {
@@ -75,6 +107,7 @@ describe('a run with everything logged, in which secrets come up in right and wr
       if (number === 7)
         await server.request('POST', `/v1/credentials/${made.id}/revoke`, { reason: 'leaked' })
     }
+    await trustIssuer()
     assert.equal(new Set(keys.map(secretPart)).size, keys.length)
     assert.ok(keys.length >= 18, `${keys.length} keys`)
   })
@@ -167,10 +200,13 @@ describe('a run with everything logged, in which secrets come up in right and wr
       ...[...whileRunning].map(([name, bytes]) => [`${name}, running`, bytes] as const),
       ...files,
     ])
-    assert.deepEqual(findSecrets(keys, places), [])
+    assert.deepEqual(findSecrets([...keys, ...issuerSecrets], places), [])
     // What came back to a caller: nothing echoes a secret that came at a wrong place. The upstream's words are its own.
     const ours = answers.filter((text) => !/^200 [A-Z]+ \//.test(text))
-    assert.deepEqual(findSecrets(keys, new Map([['answers', Buffer.from(ours.join('\n'))]])), [])
+    assert.deepEqual(
+      findSecrets([...keys, ...issuerSecrets], new Map([['answers', Buffer.from(ours.join('\n'))]])),
+      [],
+    )
   })
 
   it('would find one: whole, in half, encoded, in a line of its own or in the middle of a file', () => {
@@ -190,6 +226,8 @@ describe('a run with everything logged, in which secrets come up in right and wr
       ])
       assert.deepEqual(findSecrets(keys, new Map([['log', place]])), [`log: key ${keys.length}`])
     }
+    const shown = Buffer.from(`{"k":"${issuerSecrets[0]}"}`)
+    assert.deepEqual(findSecrets(issuerSecrets, new Map([['log', shown]])), ['log: key 1'])
     assert.deepEqual(findSecrets(keys, new Map([['log', Buffer.from(planted.slice(0, 21))]])), [])
   })
 })

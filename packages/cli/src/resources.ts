@@ -84,6 +84,7 @@ export interface IssuerResource {
   readonly audience: string
   readonly algorithms: readonly string[]
   readonly api: string
+  readonly decryption: { readonly jwks: { readonly keys: readonly object[] } } | null
   readonly disabled: boolean
   readonly created_at: string
 }

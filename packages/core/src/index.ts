@@ -48,6 +48,12 @@ export { CreditBlocks, type CreditBlocksOptions } from './credit-blocks.ts'
 export type { CreditLedger, SpentCredits } from './credit-ledger.ts'
 export { CHECKS, type CheckName, type Decision, type DpopAnswer, refuse, routeName } from './decision.ts'
 export {
+  type DecryptionKey,
+  type DecryptionKeyReading,
+  MAX_DECRYPTION_KEYS,
+  readDecryptionKey,
+} from './decryption-key.ts'
+export {
   checkDpopProof,
   DPOP_ALGORITHMS,
   type DpopError,
@@ -95,6 +101,13 @@ export {
   parseIp,
   parseIpRange,
 } from './ip.ts'
+export {
+  JWE_ALGORITHM_NAMES,
+  JWE_ENCRYPTION_NAMES,
+  JWE_ENCRYPTIONS,
+  type JweAlgorithmName,
+  type JweEncryptionName,
+} from './jwe-algorithm.ts'
 export { type Jwk, type JwkReading, readJwk, type VerificationKey } from './jwk.ts'
 export { jwkThumbprint } from './jwk-thumbprint.ts'
 export {
@@ -209,6 +222,7 @@ export {
   type CredentialState,
   type Credits,
   type Grant,
+  type IssuerDecryption,
   type IssuerKeySource,
   type IssuerRecord,
   type Limit,

@@ -1,6 +1,6 @@
-import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
-import { decodeBase64url } from './base64url.ts'
+import { createSecretKey } from 'node:crypto'
 import { isLowOrderEd25519 } from './ed25519-point.ts'
+import { bytesOf, COORDINATE_BYTES, importPublic, membersOf } from './jwk-members.ts'
 import {
   isJwsAlgorithm,
   JWS_ALGORITHM_NAMES,
@@ -60,18 +60,6 @@ function refused(problem: string): JwkReading {
   return { ok: false, problem }
 }
 
-/** Own members only: what a prototype holds was not in the JSON. */
-function membersOf<const Name extends string>(
-  jwk: object,
-  names: readonly Name[],
-): Partial<Record<Name, unknown>> {
-  const members: Partial<Record<Name, unknown>> = {}
-  for (const name of names) {
-    if (Object.hasOwn(jwk, name)) members[name] = (jwk as Record<Name, unknown>)[name]
-  }
-  return members
-}
-
 const SIGNING_OPERATIONS = ['sign', 'verify']
 
 /** RFC 7517 sections 4.2 and 4.3: a key for encryption verifies nothing; both members, where given, must agree. */
@@ -105,13 +93,6 @@ function readMaterial(jwk: object): Material | string {
       return 'kty is none of EC, RSA, OKP and oct'
   }
 }
-
-/** Bytes of a coordinate: RFC 7518 section 6.2.1.2 wants exactly so many, leading zeros included. */
-const COORDINATE_BYTES = new Map<unknown, number>([
-  ['P-256', 32],
-  ['P-384', 48],
-  ['P-521', 66],
-])
 
 function readEc(jwk: object, crv: unknown): Material | string {
   const size = COORDINATE_BYTES.get(crv)
@@ -164,20 +145,6 @@ function algorithmsFor(kty: VerificationKey['kty'], crv: unknown): JwsAlgorithmN
   )
 }
 
-function bytesOf(jwk: object, name: string): Buffer | null {
-  const text = membersOf(jwk, [name])[name]
-  return typeof text === 'string' ? decodeBase64url(text) : null
-}
-
 function toText(bytes: Buffer): string {
   return bytes.toString('base64url')
-}
-
-/** Null where OpenSSL refuses the numbers; it says why only in words of its own, which differ between releases. */
-function importPublic(jwk: Record<string, unknown>): KeyObject | null {
-  try {
-    return createPublicKey({ key: jwk, format: 'jwk' })
-  } catch {
-    return null
-  }
 }

@@ -1,4 +1,5 @@
 import type { ClaimMapping } from './claim-mapping.ts'
+import type { JweEncryptionName } from './jwe-algorithm.ts'
 import type { Jwk } from './jwk.ts'
 import type { JwsAlgorithmName } from './jws-algorithm.ts'
 
@@ -241,6 +242,15 @@ export type IssuerKeySource =
   /** The issuer's discovery document says where (OpenID Connect Discovery, RFC 8414). */
   | { readonly type: 'discovery'; readonly uri: string }
 
+/** What its tokens may be encrypted with; they are signed all the same. */
+export interface IssuerDecryption {
+  /** Private keys and secrets, as JWKs, sealed: otherwise than secrets that verify, so that neither stands for the other. */
+  readonly sealed: string
+  /** What may be shown of them, in the same order. */
+  readonly keys: readonly Jwk[]
+  readonly encryptions: readonly JweEncryptionName[]
+}
+
 /** Who signs tokens that are trusted at one API. */
 export interface IssuerRecord extends Row {
   readonly name: string
@@ -252,6 +262,8 @@ export interface IssuerRecord extends Row {
   /** The algorithms that count, all asymmetric or all symmetric. */
   readonly algorithms: readonly JwsAlgorithmName[]
   readonly keySource: IssuerKeySource
+  /** Null: its tokens are not encrypted. */
+  readonly decryption: IssuerDecryption | null
   readonly claims: ClaimMapping
   /** What `typ` may say; null: what access tokens do, see JwtRules. */
   readonly types: readonly string[] | null

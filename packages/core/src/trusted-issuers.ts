@@ -1,3 +1,4 @@
+import type { DecryptionKey } from './decryption-key.ts'
 import type { JwsKeys } from './jws-keys.ts'
 import type { ApiRecord, IssuerRecord } from './records.ts'
 
@@ -26,6 +27,13 @@ export interface TrustedIssuers {
     issuer: IssuerRecord,
     missing: IssuerKeySet | null,
   ): IssuerKeySet | null | Promise<IssuerKeySet | null>
+  /**
+   * Those to whose tokens a key to decrypt of this `kid` belongs. Null: of any; but at administration, where each
+   * workspace could add one, nobody.
+   */
+  decrypting(kid: string | null, api: ApiRecord | null): readonly Pick<IssuerCandidate, 'id'>[]
+  /** Its keys to decrypt with; null: they cannot be read. */
+  decryptionKeysOf(issuer: IssuerRecord): readonly DecryptionKey[] | null
   /** The principal of this name, or else this external id; null: none, or several. @throws when nobody can tell */
   principalIdOf(workspaceId: string, name: string): Promise<string | null>
 }
@@ -34,5 +42,7 @@ export interface TrustedIssuers {
 export const NO_ISSUERS: TrustedIssuers = {
   candidates: () => [],
   keysOf: () => null,
+  decrypting: () => [],
+  decryptionKeysOf: () => null,
   principalIdOf: async () => null,
 }

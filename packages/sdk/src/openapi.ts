@@ -1088,6 +1088,19 @@ export interface Operations {
       readonly jwks_uri?: string
       /** URL of the discovery document, or true: `{issuer}/.well-known/openid-configuration`. */
       readonly discovery?: string | boolean
+      /** Keys by which its tokens (JWE) are decrypted: those that are made, given and kept. Null: none. */
+      readonly decryption?: {
+        /** Make a key pair for this algorithm. Its public half is in the answer, for the issuer. */
+        readonly generate?: 'ECDH-ES+A256KW' | 'ECDH-ES+A128KW' | 'ECDH-ES' | 'RSA-OAEP-256'
+        /** Private keys or secrets, each with its `kid` and `alg`. Never shown again. */
+        readonly jwks?: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        }
+        /** `kid` of keys that the issuer has and that stay; every other one goes. */
+        readonly keep?: readonly string[]
+        /** What `enc` may say; left out: all that there are. */
+        readonly encryptions?: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+      } | null
       /** Who calls, and what they may do. Left out: `sub` is the name or external id of the principal, `scope` its scopes. */
       readonly claims?: {
         /** A claim's name, or a JSON Pointer to one inside another. */
@@ -1144,6 +1157,14 @@ export interface Operations {
       } | null
       readonly jwks_uri: string | null
       readonly discovery: string | null
+      readonly decryption: {
+        /** Public keys to encrypt with; of secrets, which they are. */
+        readonly jwks: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        }
+        /** What `enc` may say; left out: all that there are. */
+        readonly encryptions: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+      } | null
       readonly claims: {
         readonly principal: string
         readonly principal_prefix: string
@@ -1231,6 +1252,14 @@ export interface Operations {
         } | null
         readonly jwks_uri: string | null
         readonly discovery: string | null
+        readonly decryption: {
+          /** Public keys to encrypt with; of secrets, which they are. */
+          readonly jwks: {
+            readonly keys: readonly Readonly<Record<string, unknown>>[]
+          }
+          /** What `enc` may say; left out: all that there are. */
+          readonly encryptions: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+        } | null
         readonly claims: {
           readonly principal: string
           readonly principal_prefix: string
@@ -1315,6 +1344,14 @@ export interface Operations {
       } | null
       readonly jwks_uri: string | null
       readonly discovery: string | null
+      readonly decryption: {
+        /** Public keys to encrypt with; of secrets, which they are. */
+        readonly jwks: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        }
+        /** What `enc` may say; left out: all that there are. */
+        readonly encryptions: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+      } | null
       readonly claims: {
         readonly principal: string
         readonly principal_prefix: string
@@ -1390,6 +1427,19 @@ export interface Operations {
       readonly jwks_uri?: string
       /** URL of the discovery document, or true: `{issuer}/.well-known/openid-configuration`. */
       readonly discovery?: string | boolean
+      /** Keys by which its tokens (JWE) are decrypted: those that are made, given and kept. Null: none. */
+      readonly decryption?: {
+        /** Make a key pair for this algorithm. Its public half is in the answer, for the issuer. */
+        readonly generate?: 'ECDH-ES+A256KW' | 'ECDH-ES+A128KW' | 'ECDH-ES' | 'RSA-OAEP-256'
+        /** Private keys or secrets, each with its `kid` and `alg`. Never shown again. */
+        readonly jwks?: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        }
+        /** `kid` of keys that the issuer has and that stay; every other one goes. */
+        readonly keep?: readonly string[]
+        /** What `enc` may say; left out: all that there are. */
+        readonly encryptions?: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+      } | null
       /** Who calls, and what they may do. Left out: `sub` is the name or external id of the principal, `scope` its scopes. */
       readonly claims?: {
         /** A claim's name, or a JSON Pointer to one inside another. */
@@ -1448,6 +1498,14 @@ export interface Operations {
       } | null
       readonly jwks_uri: string | null
       readonly discovery: string | null
+      readonly decryption: {
+        /** Public keys to encrypt with; of secrets, which they are. */
+        readonly jwks: {
+          readonly keys: readonly Readonly<Record<string, unknown>>[]
+        }
+        /** What `enc` may say; left out: all that there are. */
+        readonly encryptions: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+      } | null
       readonly claims: {
         readonly principal: string
         readonly principal_prefix: string
@@ -1550,6 +1608,14 @@ export interface Operations {
         } | null
         readonly jwks_uri: string | null
         readonly discovery: string | null
+        readonly decryption: {
+          /** Public keys to encrypt with; of secrets, which they are. */
+          readonly jwks: {
+            readonly keys: readonly Readonly<Record<string, unknown>>[]
+          }
+          /** What `enc` may say; left out: all that there are. */
+          readonly encryptions: readonly ('A128GCM' | 'A256GCM' | 'A128CBC-HS256' | 'A256CBC-HS512')[]
+        } | null
         readonly claims: {
           readonly principal: string
           readonly principal_prefix: string

@@ -9,6 +9,7 @@ import {
 } from '@credence/core'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
+import { DecryptionKeys } from './issuers/decryption-keys.ts'
 import { guardedJson } from './issuers/guarded-json.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { issuerTrust } from './issuers/issuer-trust.ts'
@@ -103,8 +104,9 @@ export async function assembleContext(parts: Parts): Promise<Context> {
       else log.warn({ err: error, issuer: id, name }, 'the keys of an issuer cannot be fetched')
     },
   })
+  const decryptionKeys = new DecryptionKeys(sealingKeys)
   every(ISSUER_KEYS_EVERY_MS, () => {
-    issuerKeys.retain((id) => issuers.has(id))
+    for (const keys of [issuerKeys, decryptionKeys]) keys.retain((id) => issuers.has(id))
     void issuerKeys.tick()
   })
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
@@ -120,7 +122,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     directory,
     verifier: {
       ...{ lookup, proofs, sealingKeys, passwords, limiter, clock },
-      issuers: issuerTrust(store, issuers, issuerKeys),
+      issuers: issuerTrust(store, issuers, issuerKeys, decryptionKeys),
       replayGuard: limits.replayGuard,
       dpopNonces: null,
       rereads: new SourceBudget(REREADS),

@@ -137,7 +137,7 @@ test('audit tells who changed what', async () => {
 
 const ISSUER = {
   ...{ id: 'iss_0123456789ab', name: 'sso', issuer: 'https://sso.example', audience: 'urn:orders' },
-  ...{ algorithms: ['RS256'], api: 'orders', disabled: false, created_at: at(0) },
+  ...{ algorithms: ['RS256'], api: 'orders', decryption: null, disabled: false, created_at: at(0) },
 }
 
 test('issuers: each flag reaches the request', async () => {
@@ -172,6 +172,34 @@ test('issuers: each flag reaches the request', async () => {
   assert.deepEqual(disabled.requests[0]?.body, { disabled: true, discovery: true })
   const nothing = await runAgainst(routes, ['issuers', 'update', 'sso'])
   assert.notEqual(nothing.exitCode, 0)
+})
+
+test('issuers: keys to decrypt with are read from a file, made, kept and dropped, and what is made is printed', async () => {
+  const keys = [{ kid: 'new' }, { kid: 'old' }]
+  const made = { ...ISSUER, decryption: { jwks: { keys }, encryptions: [] } }
+  const routes = { 'PATCH /v1/issuers/sso': { body: made } }
+  const update = ['issuers', 'update', 'sso']
+  const bodyFor = async (args: string[], stdin = '') =>
+    (await runAgainst(routes, [...update, ...args], { stdin })).requests[0]?.body
+  assert.deepEqual(await bodyFor(['--decryption', '-', '--encryption', 'A256GCM'], '{"keys":[]}'), {
+    decryption: { jwks: { keys: [] }, encryptions: ['A256GCM'] },
+  })
+  assert.deepEqual(await bodyFor(['--no-decryption']), { decryption: null })
+  const args = [...update, '--decryption-generate', 'ECDH-ES', '--decryption-keep', 'old']
+  const generated = await runAgainst(routes, args)
+  assert.deepEqual(generated.requests[0]?.body, { decryption: { generate: 'ECDH-ES', keep: ['old'] } })
+  assert.deepEqual(JSON.parse(generated.stdout), { keys: [{ kid: 'new' }] })
+  for (const wrong of [
+    ['--no-decryption', '--encryption', 'A256GCM'],
+    ['--jwks', '-', '--decryption', '-'],
+  ]) {
+    assert.notEqual((await runAgainst(routes, [...update, ...wrong])).exitCode, 0)
+  }
+  const broken = await runAgainst(routes, [...update, '--decryption', '-'], { stdin: '{"d":"private' })
+  assert.notEqual(broken.exitCode, 0)
+  assert.ok(!broken.stderr.includes('private'))
+  const missing = await runAgainst(routes, [...update, '--decryption', '/nonexistent/keys.jwks'])
+  assert.match(missing.stderr, /keys\.jwks cannot be read \(ENOENT\)/)
 })
 
 test('issuers revoke takes one token or all before a moment, and says how far it has come', async () => {

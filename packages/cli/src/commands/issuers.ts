@@ -22,6 +22,11 @@ interface IssuerOptions {
   readonly jwks?: string
   readonly jwksUri?: string
   readonly discovery?: string | boolean
+  /** false: --no-decryption. */
+  readonly decryption?: string | false
+  readonly decryptionGenerate?: string
+  readonly decryptionKeep?: readonly string[]
+  readonly encryption?: readonly string[]
   readonly principalClaim?: string
   readonly principalPrefix?: string
   readonly scopesClaim?: string
@@ -64,12 +69,13 @@ export function addIssuers(program: CredenceCommand, wiring: Wiring): void {
     .description('trust an issuer')
     .example(
       'credence issuers create sso --api orders --issuer https://sso.example --audience https://orders.example --algorithm RS256 --discovery',
+      'credence issuers create partner --api orders --issuer https://partner.example --audience https://orders.example --algorithm ES256 --discovery --decryption-generate ECDH-ES+A256KW > public.jwks',
       'credence issuers create github --api credence --issuer https://token.actions.githubusercontent.com --audience credence --algorithm RS256 --jwks-uri https://token.actions.githubusercontent.com/.well-known/jwks --require repository=acme/shop --require ref=refs/heads/main --scopes credentials:write:orders',
     )
     .action(async (name: string, options: IssuerOptions, command: Command) => {
       const invocation = wiring.invocationOf(command)
       const body = { name, api: options.api, ...(await issuerBody(invocation, options)) }
-      report(invocation, await (await invocation.client()).post<IssuerResource>('/v1/issuers', body))
+      report(invocation, await (await invocation.client()).post<IssuerResource>('/v1/issuers', body), options)
     })
 
   withListOptions(issuers.command('list'))
@@ -110,6 +116,7 @@ function addUpdate(issuers: CredenceCommand, wiring: Wiring): void {
     .option('--name <name>', 'a new name')
     .option('--issuer <iss>', 'iss of its tokens')
     .option('--audience <aud>', 'what aud of its tokens is, or holds')
+    .option('--no-decryption', 'accept none of its tokens that are encrypted')
     .option('--disable', 'accept none of its tokens')
     .option('--enable', 'accept its tokens again')
     .description('change an issuer; an option about claims replaces the whole mapping')
@@ -125,7 +132,7 @@ function addUpdate(issuers: CredenceCommand, wiring: Wiring): void {
       if (Object.keys(body).length === 0)
         throw usageFailure('nothing to change; see credence issuers update --help')
       const client = await invocation.client()
-      report(invocation, await client.patch<IssuerResource>(pathOf('v1', 'issuers', ref), body))
+      report(invocation, await client.patch<IssuerResource>(pathOf('v1', 'issuers', ref), body), options)
     })
 }
 
@@ -174,6 +181,20 @@ function withIssuerOptions(command: CredenceCommand): CredenceCommand {
       '--discovery [url]',
       'take the keys from its discovery document; the one of the issuer, unless given',
     )
+    .option(
+      '--decryption <path>',
+      'file with the private keys or secrets (a JWK set) that its encrypted tokens are decrypted by; - reads standard input',
+    )
+    .option(
+      '--decryption-generate <alg>',
+      'make such a key pair, for ECDH-ES+A256KW or another; its public half goes to standard output',
+    )
+    .option('--decryption-keep <kids>', 'kid of keys that stay beside those; repeatable', collect)
+    .option(
+      '--encryption <names>',
+      'what its tokens may be encrypted with, such as A256GCM; repeatable',
+      collect,
+    )
     .option('--principal-claim <claim>', 'claim with the name or external id of the principal (default sub)')
     .option('--principal-prefix <text>', 'what stands before it in the name')
     .option('--scopes-claim <claim>', 'claim with the scopes (default scope)')
@@ -200,6 +221,7 @@ async function issuerBody(invocation: Invocation, options: IssuerOptions): Promi
     audience: options.audience,
     algorithms: splitList(options.algorithm),
     jwks: options.jwks === undefined ? undefined : await readJwks(invocation, options.jwks),
+    decryption: await decryptionOf(invocation, options),
     jwks_uri: options.jwksUri,
     discovery: options.discovery,
     claims: claimsOf(options),
@@ -208,6 +230,24 @@ async function issuerBody(invocation: Invocation, options: IssuerOptions): Promi
     max_age_seconds: secondsOf('--max-age', options.maxAge),
     limits: limitsOf(options),
   })
+}
+
+async function decryptionOf(
+  invocation: Invocation,
+  { decryption: path, decryptionGenerate: generate, decryptionKeep: keep, encryption, jwks }: IssuerOptions,
+): Promise<object | null | undefined> {
+  if (path === '-' && jwks === '-')
+    throw usageFailure('--jwks and --decryption cannot both read standard input')
+  const body = given({
+    generate,
+    jwks: path === undefined || path === false ? undefined : await readJwks(invocation, path),
+    keep: splitList(keep),
+    encryptions: splitList(encryption),
+  })
+  const isEmpty = Object.keys(body).length === 0
+  if (path !== false) return isEmpty ? undefined : body
+  if (!isEmpty) throw usageFailure('give --no-decryption or options about decryption, not both')
+  return null
 }
 
 function claimsOf(options: IssuerOptions): object | undefined {
@@ -237,12 +277,20 @@ function requiredOf(values: readonly string[] | undefined): Record<string, strin
 }
 
 async function readJwks({ terminal }: Invocation, path: string): Promise<unknown> {
-  const text = path === '-' ? await terminal.stdin.readAll() : await readFile(path, 'utf8')
+  const text = path === '-' ? await terminal.stdin.readAll() : await readText(path)
   try {
     return JSON.parse(text)
   } catch {
     // The text may hold a secret, so nothing of it is said.
     throw usageFailure(`${path === '-' ? 'standard input' : path} holds no JSON`)
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read (${String((error as NodeJS.ErrnoException).code)})`)
   }
 }
 
@@ -261,7 +309,15 @@ function momentOf(flag: string, text: string | undefined, nowMs: number): string
   return moment
 }
 
-function report(invocation: Invocation, issuer: IssuerResource): void {
+function report(
+  invocation: Invocation,
+  issuer: IssuerResource,
+  { decryptionGenerate }: Pick<IssuerOptions, 'decryptionGenerate'>,
+): void {
+  const { decryption } = issuer
   if (invocation.jsonAsked) invocation.printJson(issuer)
+  // What was made stands first; the issuer is to use no other.
+  else if (decryptionGenerate !== undefined && decryption)
+    invocation.printJson({ keys: decryption.jwks.keys.slice(0, 1) })
   invocation.done(`issuer ${issuer.name} of ${issuer.api}: ${issuer.issuer}, for ${issuer.audience}`)
 }

@@ -1,82 +1,10 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { JwsKeys } from '../jws-keys.ts'
-import type { IssuerRecord } from '../records.ts'
-import { aRequest, Installation } from '../testing/installation.ts'
+import { aRequest } from '../testing/installation.ts'
 import { anApi, aPrincipal } from '../testing/records.ts'
-import type { TrustedIssuers } from '../trusted-issuers.ts'
+import { anIssuer, trusting } from '../testing/trusting-installation.ts'
 import { verify } from '../verify.ts'
-import type { VerifyRequest } from '../verify-request.ts'
-
-const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1' }
-
-function anIssuer(over: Partial<IssuerRecord> = {}): IssuerRecord {
-  const { id: apiId, workspaceId, scopes } = anApi()
-  return {
-    ...{ id: 'iss_000000000001', workspaceId, revision: 1, createdAtMs: 1000, updatedAtMs: 1000 },
-    ...{ name: 'sso', issuer: 'urn:sso', audience: 'urn:orders', apiId, algorithms: ['EdDSA'] },
-    keySource: { type: 'jwks', keys: [jwk] },
-    claims: {
-      principal: { claim: 'sub', prefix: '' },
-      scopes: { from: 'mapping', scopes },
-      required: [],
-    },
-    ...{ types: null, clockSkewSeconds: 0, maxAgeSeconds: null, conditions: null, limits: [] },
-    ...{ disabledAtMs: null, revokedBeforeMs: null, revokedTokens: [], revokedPrincipals: [] },
-    ...over,
-  }
-}
-
-/** An installation that trusts issuers, and counts how often their keys were asked for: once for each verification. */
-class Trusting extends Installation {
-  keysAsked = 0
-  readonly set = { keys: new JwsKeys([jwk]), current: true }
-  readonly known: IssuerRecord[] = []
-  readonly trusting = {
-    ...this.verifier,
-    issuers: {
-      candidates: (issuer, api) =>
-        this.known.filter((one) => one.issuer === issuer && (api === null || one.apiId === api.id)),
-      keysOf: () => {
-        this.keysAsked += 1
-        return this.set
-      },
-      principalIdOf: async (_workspaceId, name) => (name === aPrincipal().name ? aPrincipal().id : null),
-    } satisfies TrustedIssuers,
-  }
-
-  trust(issuer: IssuerRecord): void {
-    this.known.push(this.put('issuer', issuer))
-  }
-
-  token(over: object = {}): string {
-    const seconds = Math.floor(this.nowMs / 1000)
-    const claims = {
-      iss: 'urn:sso',
-      sub: aPrincipal().name,
-      aud: 'urn:orders',
-      iat: seconds,
-      exp: seconds + 300,
-    }
-    const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-    const input = `${encoded({ alg: 'EdDSA', kid: 'k1' })}.${encoded({ ...claims, ...over })}`
-    return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`
-  }
-
-  async codeOf(token: string, over: Partial<VerifyRequest> = {}): Promise<string> {
-    const api = anApi({ accepts: ['api_key', 'jwt'] })
-    return (await verify(aRequest(token, { api, ...over }), this.trusting)).code
-  }
-}
-
-function trusting(over: Partial<IssuerRecord> = {}): Trusting {
-  const here = new Trusting()
-  here.put('api', anApi({ accepts: ['api_key', 'jwt'] }))
-  here.trust(anIssuer(over))
-  return here
-}
 
 describe('a token', () => {
   it('is verified once, and then neither verified nor looked up as long as nothing changed', async () => {

@@ -10,12 +10,16 @@ import { parseStrictJson } from '../strict-json.ts'
 import { credentialOfToken } from '../token-credential.ts'
 import type { IssuerKeySet } from '../trusted-issuers.ts'
 import type { DenialCode } from '../verdict.ts'
+import { contradictedClaim, JWE_FORM, openToken } from './encrypted-token.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
 
-/** Tokens that a trusted issuer signed: JWTs (RFC 7519) in JWS compact serialization, read as RFC 8725 advises. */
+/**
+ * Tokens that a trusted issuer signed: JWTs (RFC 7519) in JWS compact serialization, read as RFC 8725 advises; or the same,
+ * encrypted for us (JWE), where the issuer is set up for it.
+ */
 export const jwtKind: Kind = {
   kind: 'jwt',
-  claims: ({ scheme, value }) => scheme !== 'basic' && JWS_FORM.test(value),
+  claims: ({ scheme, value }) => scheme !== 'basic' && (JWS_FORM.test(value) || JWE_FORM.test(value)),
   prove: proveToken,
 }
 
@@ -28,14 +32,19 @@ async function proveToken({ value }: Presented, context: ProofContext): Promise<
   const { reading, api, clock } = context
   if (reading.from === 'memory')
     throw new LookupUnavailable('The store is gone, and what the token says is not known')
-  const jws = parseUnverifiedJws(value)
+  const opened = JWE_FORM.test(value) ? await openToken(value, context) : null
+  if (opened?.type === 'refused') return opened
+  const jws = parseUnverifiedJws(opened?.token ?? value)
   if (!jws.ok) return refused(JWS_REASONS[jws.reason], jws.detail)
-  const issuer = await findIssuer(jws, context)
+  const issuer = await findIssuer(jws, opened?.issuerIds ?? null, context)
   if ('type' in issuer) return issuer
   const keys = await verifiedBy(jws, issuer, context)
   if ('type' in keys) return keys
   const checked = checkJwtClaims(jws.header, jws.payload, rulesOf(issuer), clock())
   if (!checked.ok) return refusedBy(checked)
+  const contradicted = opened && contradictedClaim(opened.header, checked.claims.all)
+  if (contradicted)
+    return refused('MALFORMED', `${contradicted} of the encryption's header is not that of the claims`)
   const mapped = mapClaims(checked.claims, issuer.claims)
   if (!mapped.ok) return refused(mapped.code, mapped.detail)
   const principalId = await principalOf(mapped.principal, issuer, context)
@@ -64,21 +73,28 @@ function refusedBy({ code, detail }: ClaimsRefusal): Refused {
   return refused(code, detail, code === 'WRONG_AUDIENCE' ? 'audience' : undefined)
 }
 
-/** By `iss`, and where one `iss` is trusted for several audiences, by `aud`. */
+/**
+ * By `iss`, and where one `iss` is trusted for several audiences, by `aud`.
+ * @param encryptedFor the issuers whose key decrypted it; null: it was not encrypted
+ */
 async function findIssuer(
   jws: UnverifiedJws,
+  encryptedFor: readonly string[] | null,
   { issuers, api, lookup, reading }: ProofContext,
 ): Promise<IssuerRecord | Refused> {
   const said = saidBy(jws)
   if (said === null) return refused('MALFORMED', 'the claims are not a JSON object with an iss')
-  const candidates = issuers.candidates(said.issuer, api)
+  const candidates = issuers
+    .candidates(said.issuer, api)
+    .filter(({ id }) => encryptedFor === null || encryptedFor.includes(id))
   const candidate = candidates.find(({ audience }) => said.audiences.includes(audience)) ?? candidates[0]
   const issuer = candidate && (await lookup.find('issuer', candidate.id, reading))
   if (issuer === undefined || issuer.issuer !== said.issuer) {
     const whose = JSON.stringify(said.issuer.slice(0, 200))
+    const where = encryptedFor === null ? '' : ', or its keys did not decrypt the token'
     return refused(
       'UNTRUSTED_ISSUER',
-      `${whose} is not among the issuers trusted for ${api?.name ?? 'credence'}`,
+      `${whose} is not among the issuers trusted for ${api?.name ?? 'credence'}${where}`,
     )
   }
   // The directory is as new as the feed; the record is what counts.

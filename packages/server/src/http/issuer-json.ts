@@ -10,6 +10,12 @@ import { type Static, Type } from 'typebox'
 import type { GivenKeys, IssuerFields } from '../operations/issuer-fields.ts'
 import { type Reading, read, readAll, unreadable } from '../operations/reading.ts'
 import { conditionsFromJson, conditionsToJson } from './conditions-json.ts'
+import {
+  DecryptionShape,
+  decryptionFromJson,
+  decryptionToJson,
+  ShownDecryptionShape,
+} from './decryption-json.ts'
 import { limitsFromJson, limitsToJson } from './limits-json.ts'
 import {
   ConditionsShape,
@@ -100,6 +106,7 @@ const KEYS = {
   ),
 }
 const OTHERS = {
+  decryption: Type.Optional(Nullable(DecryptionShape)),
   claims: Type.Optional(ClaimsShape),
   types: Type.Optional(Nullable(Types)),
   clock_skew_seconds: Type.Optional(Skew),
@@ -138,6 +145,7 @@ export const IssuerShape = Strict({
   jwks: Nullable(JwksShape),
   jwks_uri: Nullable(Type.String()),
   discovery: Nullable(Type.String()),
+  decryption: Nullable(ShownDecryptionShape),
   claims: Strict({
     principal: Type.String(),
     principal_prefix: Type.String(),
@@ -183,12 +191,14 @@ export function issuerFromJson(json: IssuerJson): Reading<Partial<IssuerFields>>
   })
   if (!parts.ok) return parts
   const { keys, claims, conditions, limits } = parts.value
-  const { issuer, audience, algorithms, types, clock_skew_seconds: skew, max_age_seconds: maxAge } = json
+  const { issuer, audience, algorithms, types, decryption } = json
+  const { clock_skew_seconds: skew, max_age_seconds: maxAge } = json
   return read({
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
     ...(algorithms !== undefined && { algorithms: [...new Set(algorithms)] }),
     ...(keys !== null && { keys }),
+    ...(decryption !== undefined && { decryption: decryption && decryptionFromJson(decryption) }),
     ...(json.claims !== undefined && { claims }),
     ...(types !== undefined && { types }),
     ...(skew !== undefined && { clockSkewSeconds: skew }),
@@ -227,7 +237,7 @@ function claimsFromJson(json: IssuerJson['claims']): Reading<ClaimMapping> {
   })
 }
 
-/** The secrets of HS algorithms are never shown again. @param apiName of the API that trusts it */
+/** Neither secrets nor private keys are ever shown again. @param apiName of the API that trusts it */
 export function issuerToJson(issuer: IssuerRecord, apiName: string): Static<typeof IssuerShape> {
   const { keySource: source, claims } = issuer
   return {
@@ -238,6 +248,7 @@ export function issuerToJson(issuer: IssuerRecord, apiName: string): Static<type
     jwks: source.type === 'jwks' || source.type === 'secrets' ? { keys: [...source.keys] } : null,
     jwks_uri: source.type === 'jwks_uri' ? source.uri : null,
     discovery: source.type === 'discovery' ? source.uri : null,
+    decryption: issuer.decryption && decryptionToJson(issuer.decryption),
     claims: {
       principal: claims.principal.claim,
       principal_prefix: claims.principal.prefix,

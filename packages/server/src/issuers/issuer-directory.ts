@@ -12,6 +12,8 @@ export class IssuerDirectory {
   #byId = new Map<string, IssuerRecord>()
   /** By what they are called in tokens. */
   #byIssuer = new Map<string, readonly IssuerRecord[]>()
+  /** Those whose tokens may be encrypted. */
+  #decrypting: readonly IssuerRecord[] = []
 
   constructor(store: Pick<Store, 'list' | 'read'>, defaultWorkspaceId: string) {
     this.#store = store
@@ -31,6 +33,7 @@ export class IssuerDirectory {
     } while (cursor !== null)
     this.#byId = byId
     this.#byIssuer = Map.groupBy(byId.values(), ({ issuer }) => issuer)
+    this.#decrypting = [...byId.values()].filter(({ decryption }) => decryption !== null)
   }
 
   /** One issuer changed, was made or deleted. */
@@ -47,6 +50,8 @@ export class IssuerDirectory {
       this.#byId.set(id, record)
       this.#byIssuer.set(record.issuer, [...(this.#byIssuer.get(record.issuer) ?? []), record])
     }
+    const others = this.#decrypting.filter((other) => other.id !== id)
+    this.#decrypting = record?.decryption ? [...others, record] : others
   }
 
   has(id: string): boolean {
@@ -56,11 +61,27 @@ export class IssuerDirectory {
   /** Those of this `iss` that are trusted at an API, or at administration, whose workspace follows from the issuer. */
   candidates(issuer: string, api: ApiRecord | null): readonly IssuerCandidate[] {
     const called = this.#byIssuer.get(issuer) ?? []
-    return called.filter((record) =>
-      api === null
-        ? this.#administers(record)
-        : record.apiId === api.id && record.workspaceId === api.workspaceId,
-    )
+    return called.filter((record) => this.#isTrustedAt(record, api))
+  }
+
+  /** Those with a key of this name to decrypt with; null: with any. At administration a token must name it. */
+  decrypting(kid: string | null, api: ApiRecord | null): readonly Pick<IssuerCandidate, 'id'>[] {
+    return this.#decrypting.filter((record) => {
+      if (!this.#isTrustedAt(record, api)) return false
+      if (kid === null) return api !== null
+      if (
+        api === null &&
+        administrationKidProblem(kid, record.workspaceId, this.#defaultWorkspaceId) !== null
+      )
+        return false
+      return record.decryption?.keys.some((key) => key.kid === kid) === true
+    })
+  }
+
+  #isTrustedAt(record: IssuerRecord, api: ApiRecord | null): boolean {
+    return api === null
+      ? this.#administers(record)
+      : record.apiId === api.id && record.workspaceId === api.workspaceId
   }
 
   #administers({ workspaceId, apiId, audience }: IssuerRecord): boolean {
@@ -82,4 +103,14 @@ export function administrationAudienceProblem(
 ): string | null {
   if (workspaceId === defaultWorkspaceId || audience.includes(workspaceId)) return null
   return `must hold the id of the workspace, ${workspaceId}, at the API credence: tokens are told apart by it`
+}
+
+/** The same for encrypted tokens, which tell nothing but the name of a key: two workspaces could give it to two keys. */
+export function administrationKidProblem(
+  kid: string,
+  workspaceId: string,
+  defaultWorkspaceId: string,
+): string | null {
+  if (workspaceId === defaultWorkspaceId || kid.includes(workspaceId)) return null
+  return `has a kid that does not hold the id of the workspace, ${workspaceId}: at the API credence keys are told apart by it`
 }

@@ -1,5 +1,6 @@
 import type { TrustedIssuers } from '@credence/core'
 import type { Store } from '../store/port.ts'
+import type { DecryptionKeys } from './decryption-keys.ts'
 import type { IssuerDirectory } from './issuer-directory.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 
@@ -8,10 +9,13 @@ export function issuerTrust(
   store: Pick<Store, 'list' | 'readByName'>,
   directory: IssuerDirectory,
   keys: IssuerKeys,
+  decryption: DecryptionKeys,
 ): TrustedIssuers {
   return {
     candidates: (issuer, api) => directory.candidates(issuer, api),
     keysOf: (issuer, missing) => keys.keysOf(issuer, missing),
+    decrypting: (kid, api) => directory.decrypting(kid, api),
+    decryptionKeysOf: (issuer) => decryption.keysOf(issuer),
     async principalIdOf(workspaceId, name) {
       const named = await store.readByName('principal', workspaceId, name)
       if (named !== undefined) return named.id

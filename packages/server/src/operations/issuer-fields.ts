@@ -14,6 +14,7 @@ import type { Context } from '../context.ts'
 import { keyUriProblem } from '../issuers/guarded-json.ts'
 import { administrationAudienceProblem } from '../issuers/issuer-directory.ts'
 import { upstreamRulesFor } from '../upstream-guard.ts'
+import type { GivenDecryption } from './decryption-fields.ts'
 import type { FieldError } from './operation.ts'
 import { scopeErrors } from './resolve-grants.ts'
 import { weakSecretProblem } from './weak-secret.ts'
@@ -32,6 +33,8 @@ export interface IssuerFields {
   readonly algorithms: readonly JwsAlgorithmName[]
   /** Null: those that it has. */
   readonly keys: GivenKeys | null
+  /** Undefined: those that it has. */
+  readonly decryption?: GivenDecryption | null
   readonly claims: ClaimMapping
   readonly types: readonly string[] | null
   readonly clockSkewSeconds: number
@@ -52,7 +55,7 @@ export const ISSUER_DEFAULTS = {
   maxAgeSeconds: null,
   conditions: null,
   limits: [],
-} as const satisfies Omit<IssuerFields, 'issuer' | 'audience' | 'algorithms' | 'keys'>
+} as const satisfies Omit<IssuerFields, 'issuer' | 'audience' | 'algorithms' | 'keys' | 'decryption'>
 
 type Host = Pick<Context, 'store' | 'config' | 'listeners' | 'defaultWorkspaceId'>
 

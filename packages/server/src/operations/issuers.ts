@@ -5,6 +5,7 @@ import { sealSecrets } from '../issuers/sealed-secrets.ts'
 import type { Page } from '../store/port.ts'
 import { ADMIN_SCOPES } from './admin-scopes.ts'
 import { type Refusal, writeRefusal } from './credential-authority.ts'
+import { decryptionFrom } from './decryption-fields.ts'
 import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry } from './idempotency.ts'
 import {
@@ -17,6 +18,7 @@ import {
 } from './issuer-fields.ts'
 import { type Actor, done, invalid, notFound, type Outcome } from './operation.ts'
 import type { PageRequest } from './page-request.ts'
+import { read } from './reading.ts'
 import { propagated } from './revoke-credential.ts'
 import { changedMembers, type Expected, makeOnce, replaceRow, staleness } from './rows.ts'
 import { standingPowerRefusal } from './standing-power.ts'
@@ -49,14 +51,18 @@ export function createIssuer(
     const refusal = writeRefusal(actor, [api?.name ?? '*'])
     if (refusal !== null) return refusal
     if (api === undefined) return invalid({ field: 'api', detail: `no API ${JSON.stringify(reference)}` })
-    const errors = await issuerErrors(context, api, fields, null)
-    if (errors.length > 0) return invalid(...errors)
-    const power = powerOver(actor, api, fields)
-    if (power !== null) return power
     const nowMs = context.clock()
     const id = newId('issuer', context.randomBytes)
     const row = { id, workspaceId: actor.workspaceId, revision: 1, createdAtMs: nowMs, updatedAtMs: nowMs }
-    const { keys, ...others } = fields
+    const { keys, decryption: givenDecryption, ...others } = fields
+    const decryption = await decryptionFrom(context, api, row, givenDecryption ?? null, null)
+    const errors = [
+      ...(await issuerErrors(context, api, fields, null)),
+      ...(decryption.ok ? [] : decryption.errors),
+    ]
+    if (!decryption.ok || errors.length > 0) return invalid(...errors)
+    const power = powerOver(actor, api, fields)
+    if (power !== null) return power
     const record: IssuerRecord = {
       ...row,
       ...others,
@@ -64,6 +70,7 @@ export function createIssuer(
       apiId: api.id,
       // Without keys there would have been an error.
       keySource: sourceOf(context, row, fields.issuer, keys!),
+      decryption: decryption.value,
       disabledAtMs: null,
       revokedBeforeMs: null,
       revokedTokens: [],
@@ -115,21 +122,30 @@ export async function updateIssuer(
   if (before === undefined) return notFound('issuer', ref)
   const stale = staleness(before.revision, expected)
   if (stale !== null) return stale
-  const { name = before.name, disabled, keys = null, ...given } = changes
-  const fields: IssuerFields = { ...before, ...given, keys }
+  const { name = before.name, disabled, keys = null, decryption: givenDecryption, ...given } = changes
+  const { decryption: hadDecryption, ...had } = before
+  const fields: IssuerFields = { ...had, ...given, keys }
   const api = await context.store.read('api', before.apiId)
   // Nothing is made or left without its API, and none is read that is deleted in between.
   if (api === undefined) return notFound('issuer', ref)
   const isLess = disabled === true && Object.keys(changes).length === 1
   const refusal = isLess ? null : (writeRefusal(actor, [api.name]) ?? powerOver(actor, api, fields))
   if (refusal !== null) return refusal
-  const errors = isLess ? [] : await issuerErrors(context, api, fields, before)
-  if (errors.length > 0) return invalid(...errors)
+  const decryption =
+    givenDecryption === undefined
+      ? read(hadDecryption)
+      : await decryptionFrom(context, api, before, givenDecryption, hadDecryption)
+  const errors = [
+    ...(isLess ? [] : await issuerErrors(context, api, fields, before)),
+    ...(decryption.ok ? [] : decryption.errors),
+  ]
+  if (!decryption.ok || errors.length > 0) return invalid(...errors)
   const after: IssuerRecord = {
     ...before,
     ...given,
     name,
     keySource: keys === null ? before.keySource : sourceOf(context, before, fields.issuer, keys),
+    decryption: decryption.value,
     disabledAtMs: disabledAt(before, disabled, context.clock()),
   }
   const detail = changedMembers(changes)

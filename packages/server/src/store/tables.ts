@@ -127,6 +127,7 @@ export const TABLES = {
       apiId: 'text',
       algorithms: 'json',
       keySource: 'json',
+      decryption: 'json',
       claims: 'json',
       types: 'json',
       clockSkewSeconds: 'integer',

@@ -169,7 +169,7 @@ const SHOW = routeSchema({
   operationId: 'showIssuer',
   tag: 'Issuers',
   summary: 'Show an issuer',
-  description: 'By id or name. Secrets of HS algorithms are not shown.',
+  description: 'By id or name. Secrets and private keys are not shown.',
   scope: 'issuers:read',
   success: { status: 200, ...ISSUER },
   refusals: [404],

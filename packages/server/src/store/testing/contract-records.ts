@@ -109,6 +109,7 @@ export function anIssuer(id: string, over: Partial<IssuerRecord> = {}): IssuerRe
     apiId: 'api_1',
     algorithms: ['ES256'],
     keySource: { type: 'jwks_uri', uri: `https://${id}.example/jwks` },
+    decryption: null,
     claims: {
       principal: { claim: 'sub', prefix: '' },
       scopes: { from: 'claim', claim: 'scope', prefix: '' },
@@ -295,6 +296,13 @@ const issuer = shape({
       type: fc.constant('secrets' as const),
       sealed: jsonText,
       keys: fc.array(metadata, { maxLength: 2 }),
+    }),
+  ),
+  decryption: orNull(
+    shape({
+      sealed: jsonText,
+      keys: fc.array(metadata, { maxLength: 2 }),
+      encryptions: fc.array(fc.constantFrom('A128GCM' as const, 'A256GCM' as const), { maxLength: 2 }),
     }),
   ),
   claims,
