@@ -1,4 +1,11 @@
-import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import {
+  DpopNonces,
+  generateId,
+  ProofCache,
+  type RandomBytes,
+  type SealingKeys,
+  SourceBudget,
+} from '@credence/core'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { guardedJson } from './issuers/guarded-json.ts'
@@ -21,6 +28,8 @@ export interface Parts extends FeedParts {
   /** The primary of this worker; null: this process has none. */
   readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
+  /** See Keyring. */
+  readonly dpopNonceKey: Uint8Array
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
@@ -40,6 +49,8 @@ const MAX_USAGE_ENTRIES = 100_000
 const ISSUER_KEYS_EVERY_MS = 10_000
 /** A caller that is refused 20 times a second is told by the store each time; what comes above, by the cache. */
 const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
+/** How long one nonce of DPoP is handed out: a client asks anew about as often. Milliseconds. */
+const DPOP_NONCE_MS = 120_000
 /** Many times what two look-ups take; little to whoever mistyped a key. Milliseconds. */
 const UNPROVEN_ANSWER_MS = 5
 
@@ -103,7 +114,9 @@ export async function assembleContext(parts: Parts): Promise<Context> {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys),
       replayGuard: limits.replayGuard,
-      dpopNonces: null,
+      dpopNonces: config.dpopNonces
+        ? new DpopNonces({ key: parts.dpopNonceKey, windowMs: DPOP_NONCE_MS })
+        : null,
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },

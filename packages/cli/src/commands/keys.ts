@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { bindingOf } from '../bind-flag.ts'
 import { type Client, pathOf } from '../client.ts'
 import type { CredenceCommand } from '../credence-command.ts'
 import { type CredentialFlags, credentialMembers, withCredentialFlags } from '../credential-flags.ts'
@@ -39,12 +40,16 @@ export function addKeys(program: CredenceCommand, wiring: Wiring): void {
     .example(
       'KEY=$(credence keys create --api orders --scopes orders:read --principal billing --external-id cus_42 --expires 90d --rate 100/1m)',
       "credence keys create --api orders --role clerk --principal till --ip 10.0.0.0/8 --path '/orders/**' --quota 10000/month > till.key",
+      'credence keys create --api orders --scopes orders:write --principal till --bind-dpop till.jwk > till.key',
       'credence keys create --api credence --scopes credentials:verify:orders --principal orders-backend > verify.key',
     )
     .action(async (options: KeyOptions, command: Command) => {
       const invocation = wiring.invocationOf(command)
       const client = await invocation.client()
-      const body = keyBody(options, invocation.terminal.clock())
+      const body = given({
+        ...keyBody(options, invocation.terminal.clock()),
+        binding: await bindingOf(options),
+      })
       const issued = await client.post<IssuedResource>('/v1/credentials', body, options.idempotencyKey)
       const { credential, secret } = issued
       const made = (await isNewPrincipal(client, credential)) ? ` (new ${credential.principal.type})` : ''

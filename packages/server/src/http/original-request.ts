@@ -9,6 +9,8 @@ export interface OriginalRequest {
   /** As it stands in the path: `orders`, `acme/orders`, or an API's id; percent-escapes decoded. */
   readonly apiRef: string
   readonly method: string
+  /** As it came, in the client's own spelling. */
+  readonly target: string
   /** In canonical form. */
   readonly path: string
   readonly query: string
@@ -67,7 +69,7 @@ function read(ref: string, method: string, target: string): OriginalResult {
   if (!canonical.ok) return refused(canonical.problem)
   return {
     ok: true,
-    original: { apiRef: decodedRef(ref), method, path: canonical.path, query: canonical.query },
+    original: { apiRef: decodedRef(ref), method, target, path: canonical.path, query: canonical.query },
   }
 }
 

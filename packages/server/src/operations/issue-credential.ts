@@ -1,5 +1,6 @@
 import {
   type ApiRecord,
+  type Binding,
   type Conditions,
   type CredentialRecord,
   digestSecret,
@@ -51,6 +52,7 @@ export interface IssueArguments {
   readonly expiresAtMs: number | null
   readonly limits: readonly Limit[]
   readonly conditions: Conditions | null
+  readonly binding: Binding | null
   readonly metadata: Metadata
   readonly tags: readonly string[]
 }
@@ -113,6 +115,7 @@ async function issue(
       principal: record.principalId,
       grants: grantsForTrail(grants, apis),
       expires_at_ms: record.expiresAtMs,
+      ...(record.binding !== null && { bound_by: record.binding.type, to: record.binding.thumbprint }),
     },
   })
   return written.ok ? done({ record, secret: key }, written.position) : written
@@ -121,7 +124,7 @@ async function issue(
 function newCredential(
   context: Issuing,
   actor: Actor,
-  { name, notBeforeMs, expiresAtMs, limits, conditions, metadata, tags }: IssueArguments,
+  { name, notBeforeMs, expiresAtMs, limits, conditions, binding, metadata, tags }: IssueArguments,
   made: Pick<CredentialRecord, 'principalId' | 'grants' | 'keyPrefix'> & { readonly nowMs: number },
 ): { readonly record: CredentialRecord; readonly key: string } {
   const { nowMs, keyPrefix, principalId, grants } = made
@@ -152,6 +155,7 @@ function newCredential(
     versions: [{ version: 1, sealedDigest, createdAtMs: nowMs, endsAtMs: null, revokedAtMs: null }],
     issuedBy: actor.credentialId,
     ...STANDING_ALONE,
+    binding,
   }
   return { record, key }
 }
