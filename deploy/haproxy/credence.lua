@@ -15,7 +15,7 @@ local TIMEOUT_MS = 5000
 -- What the caller may be told of a refusal.
 local TOLD = {
   "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "cache-control",
-  "credence-request-id",
+  "credence-request-id", "dpop-nonce",
 }
 -- Refusals of Credence's; any other status is no answer to rely on.
 local REFUSALS = { [400] = true, [401] = true, [403] = true, [429] = true, [503] = true }
@@ -72,6 +72,7 @@ local function question(txn)
   headers["x-forwarded-method"] = { txn.sf:method() }
   headers["x-forwarded-uri"] = { target_of(txn) }
   headers["x-forwarded-for"] = { txn.sf:src() }
+  headers["x-forwarded-host"] = { txn.sf:req_fhdr("host") }
   headers["x-forwarded-proto"] = { txn.f:ssl_fc() == 1 and "https" or "http" }
   return headers
 end
@@ -82,7 +83,7 @@ local function allow(txn, answer)
       txn.http:req_set_header(name, values_of(list)[1] or "")
     end
   end
-  for _, name in ipairs({ "ratelimit", "ratelimit-policy" }) do
+  for _, name in ipairs({ "ratelimit", "ratelimit-policy", "dpop-nonce" }) do
     local list = answer.headers[name]
     if list ~= nil then txn:set_var("txn.credence_" .. name:gsub("-", "_"), values_of(list)[1]) end
   end

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { boundCheck } from './bound.ts'
 import { type Change, type Check, type Door, openDoor, type Start } from './door.ts'
 import { connectionCheck, credentialCheck, hearsayCheck, identityCheck } from './identity.ts'
 import { closedProblems, outageProblems, unavailableProblems } from './outages.ts'
@@ -23,6 +24,7 @@ const CHECKS = {
   'the presented credential is not passed on': credentialCheck,
   'every refusal reaches the caller with status, challenge, limits and body': refusalCheck,
   'two Authorization headers are refused': twiceCheck,
+  'a proof counts for the address that was called and for no other': boundCheck,
   'callers that come together get each its own answer': crowdCheck,
   "the upstream's own refusals pass unchanged": foreignRefusalCheck,
   'method and path that were authorized are what the upstream sees': pathCheck,

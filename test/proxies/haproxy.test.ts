@@ -24,6 +24,11 @@ testGuarantees(
       change: without('credence.lua', 'OVERRIDES[plain] == true', 'false'),
     },
     {
+      what: 'whose action does not say what was called',
+      breaks: 'a proof counts for the address that was called and for no other',
+      change: without('credence.lua', 'headers["x-forwarded-host"] =', 'local _ ='),
+    },
+    {
       what: 'where the key passes',
       breaks: 'the presented credential is not passed on',
       change: spoiltBy('http-request del-header Authorization'),

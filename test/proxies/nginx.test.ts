@@ -25,6 +25,11 @@ testGuarantees('nginx', startNginx, 'nginx', [
     change: spoiltBy('proxy_set_header Authorization "";'),
   },
   {
+    what: 'which hands on what the caller says it called',
+    breaks: 'a proof counts for the address that was called and for no other',
+    change: spoiltBy('proxy_set_header X-Forwarded-Host  $http_host;'),
+  },
+  {
     what: 'where its own pages stand for refusals',
     breaks: 'every refusal reaches the caller with status, challenge, limits and body',
     change: spoiltBy('error_page 401 403 500 = @refused;'),

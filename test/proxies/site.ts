@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync } from 'node:fs'
+import { sampleKey } from '@credence/core/testing/jws-samples'
 import { type Certificate, makeCertificate } from '../certificate.ts'
 import { type RunningServer, startServer, temporaryFolder } from '../running-server.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
@@ -22,9 +23,14 @@ interface Keys {
   readonly principalId: string
   /** Has no scope at all. */
   readonly powerless: string
+  /** Reads orders, beside a DPoP proof of `BOUND_TO`. */
+  readonly bound: string
   /** Once per hour. */
   readonly limited: () => Promise<string>
 }
+
+/** The key pair of whoever holds the bound key. */
+export const BOUND_TO = sampleKey('ES256')
 
 /** The host that the guides protect. */
 export const HOST = 'orders.example'
@@ -54,6 +60,7 @@ export async function startSite(style: string): Promise<Site> {
       CREDENCE_FORWARD_STYLE: style,
       CREDENCE_TRUSTED_PROXIES: '127.0.0.1',
       CREDENCE_GATEWAY_LISTEN: 'off',
+      CREDENCE_DPOP_NONCES: 'true',
     },
   })
   const close = async () => {
@@ -73,8 +80,8 @@ export async function startSite(style: string): Promise<Site> {
       ...{ requires_tls: true, cors: { origins: ['https://app.example'] } },
     })
     await make('/v1/principals', { name: 'Zoë', type: 'application', external_id: 'cus 42' })
-    const issue = (scopes: readonly string[], limits: readonly unknown[] = []) =>
-      make<Issued>('/v1/credentials', { kind: 'api_key', api: 'orders', principal: 'Zoë', scopes, limits })
+    const issue = (scopes: readonly string[], more: object = {}) =>
+      make<Issued>('/v1/credentials', { kind: 'api_key', api: 'orders', principal: 'Zoë', scopes, ...more })
     const writer = await issue(['orders:read', 'orders:write'])
     const rate = { name: 'default', limit: 1, window_seconds: 3600 }
     const keys = {
@@ -82,7 +89,8 @@ export async function startSite(style: string): Promise<Site> {
       writerId: writer.credential.id,
       principalId: writer.credential.principal.id,
       powerless: (await issue([])).secret,
-      limited: async () => (await issue(['orders:read'], [rate])).secret,
+      bound: (await issue(['orders:read'], { binding: { type: 'dpop', jwk: BOUND_TO.jwk } })).secret,
+      limited: async () => (await issue(['orders:read'], { limits: [rate] })).secret,
     }
     return { credence, upstream, certificate, ca: readFileSync(certificate.certPath, 'utf8'), keys, close }
   } catch (error) {

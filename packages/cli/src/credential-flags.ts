@@ -1,3 +1,4 @@
+import type { BindFlags } from './bind-flag.ts'
 import type { CredenceCommand } from './credence-command.ts'
 import { usageFailure } from './failure.ts'
 import { type LimitFlags, limitsOf } from './limit-flag.ts'
@@ -6,7 +7,7 @@ import { parseMoment } from './moment.ts'
 import type { ConditionsResource, CredentialResource } from './resources.ts'
 
 /** What can be said of a credential, when it is made and later. */
-export interface CredentialFlags extends LimitFlags {
+export interface CredentialFlags extends LimitFlags, BindFlags {
   readonly name?: string
   readonly expires?: string
   readonly notBefore?: string
@@ -44,6 +45,12 @@ export function withCredentialFlags(command: CredenceCommand): CredenceCommand {
     .option('--ip <range>', 'works only from this address or CIDR range; repeatable', collect)
     .option('--method <method>', 'works only with this HTTP method; repeatable', collect)
     .option('--path <pattern>', "works only on paths such as '/orders/**'; repeatable", collect)
+    .option(
+      '--bind-dpop <file>',
+      'works only beside a DPoP proof of this key (JWK or PEM; its public part is sent)',
+    )
+    .option('--bind-certificate <file>', 'works only over TLS with this client certificate (PEM)')
+    .option('--bind-signature <file>', 'works only for requests that this key signs (RFC 9421; JWK or PEM)')
 }
 
 /** The members of a new credential that these flags stand for. */

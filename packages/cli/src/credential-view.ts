@@ -36,6 +36,7 @@ export function printCredential(invocation: Invocation, credential: CredentialRe
     ['ends', credential.expires_at === null ? 'never' : localTime(credential.expires_at, nowMs)],
     ['limits', credential.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
     ['conditions', conditionsText(credential)],
+    ['bound by', bindingText(credential)],
     ['tags', credential.tags.join(' ')],
     ['metadata', pairs(credential.metadata, '=')],
     ['issued by', credential.issued_by],
@@ -101,6 +102,13 @@ function conditionsText({ conditions }: CredentialResource): string | null {
       ? []
       : [`days ${window.days.join(',')} ${window.start}-${window.end} ${window.time_zone}`]),
   ].join(', ')
+}
+
+/** `dpop, key 0ZcOCORZNYy…` */
+function bindingText({ binding }: CredentialResource): string | null {
+  if (binding === null) return null
+  const { type, jwk_thumbprint: key, certificate_thumbprint: certificate } = binding
+  return certificate === undefined ? `${type}, key ${key}` : `${type}, certificate ${certificate}`
 }
 
 function pairs(entries: Readonly<Record<string, string | number>>, between: string): string {

@@ -1,3 +1,4 @@
+import { bindingOf } from './bind-flag.ts'
 import { type Client, pathOf } from './client.ts'
 import type { CredenceCommand } from './credence-command.ts'
 import { type CredentialFlags, credentialMembers, withCredentialFlags } from './credential-flags.ts'
@@ -43,7 +44,8 @@ export interface KindMembers {
 /** Issues it, says so, and puts its secret alone on standard output; nothing, where the password was chosen. */
 export async function issue(invocation: Invocation, options: IssueOptions, kind: KindMembers): Promise<void> {
   const client = await invocation.client()
-  const body = issueBody(options, kind, invocation.terminal.clock())
+  const binding = await bindingOf(options)
+  const body = given({ ...issueBody(options, kind, invocation.terminal.clock()), binding })
   const issued = await client.post<IssuedResource>('/v1/credentials', body, options.idempotencyKey)
   const { credential, secret, secret_shown: wasShown } = issued
   if (!wasShown) {

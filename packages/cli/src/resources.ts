@@ -44,6 +44,7 @@ export interface ApiResource {
   readonly strip_base_path: boolean
   readonly cors: { readonly origins: readonly string[] } | null
   readonly requires_tls: boolean
+  readonly requires_binding: boolean
   readonly limits: readonly LimitResource[]
   readonly outage_grace_seconds: number
   readonly exact_limits: boolean
@@ -125,6 +126,7 @@ export interface CredentialResource {
   readonly not_before: string | null
   readonly expires_at: string | null
   readonly conditions: ConditionsResource | null
+  readonly binding: BindingResource | null
   readonly limits: readonly LimitResource[]
   readonly metadata: Readonly<Record<string, string>>
   readonly tags: readonly string[]
@@ -135,6 +137,12 @@ export interface CredentialResource {
     readonly last_used_at: string | null
     readonly by_code: Readonly<Record<string, number>>
   }
+}
+
+export interface BindingResource {
+  readonly type: string
+  readonly jwk_thumbprint?: string
+  readonly certificate_thumbprint?: string
 }
 
 export interface ConditionsResource {

@@ -101,9 +101,12 @@ async function checkDpop(
   const expected = { method, uri: known, credential: presented.value, thumbprint, nonces }
   const proof = checkDpopProof(proofs[0], expected, nowMs)
   if (!proof.ok) {
-    const isUri = proof.detail.includes('htu')
-    const detail = isUri ? `${proof.detail}; here it is ${known.split('?', 1)[0]}` : proof.detail
-    return refusedBy(proof.code, detail, proof.error)
+    const here = `; here it is ${known.split('?', 1)[0]}, by ${uri.saidBy}`
+    return refusedBy(
+      proof.code,
+      proof.detail.includes('htu') ? proof.detail + here : proof.detail,
+      proof.error,
+    )
   }
   const used = await claims.refusal(proof.claim)
   if (used !== null) return refusedBy(used.code, `DPoP: ${used.detail}`)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, type KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose'
@@ -266,4 +267,40 @@ describe('a DPoP proof', () => {
     )
     assertRefused(check('x'.repeat(MAX_DPOP_LENGTH + 1)), /longer/)
   })
+})
+
+interface Vectors {
+  readonly thumbprint: string
+  readonly proofs: readonly {
+    readonly section: string
+    readonly method: string
+    readonly uri: string
+    readonly iat: number
+    readonly credential: string | null
+    readonly proof: string
+  }[]
+}
+
+describe('the proofs of RFC 9449', () => {
+  const path = new URL('../../../vectors/rfc9449/proofs.json', import.meta.url)
+  const { thumbprint, proofs } = JSON.parse(readFileSync(path, 'utf8')) as Vectors
+  for (const { section, method, uri, iat, credential, proof } of proofs) {
+    it(`section ${section}: holds for its own request, at its time, and for nothing else`, () => {
+      const expected = { method, uri, credential, thumbprint, nonces: null }
+      const nowMs = iat * 1000
+      const result = checkDpopProof(proof, expected, nowMs)
+      assert.ok(result.ok, result.ok ? '' : result.detail)
+      assert.equal(result.thumbprint, thumbprint)
+      const elsewhere = { ...expected, uri: `${uri}/x` }
+      assert.ok(!checkDpopProof(proof, elsewhere, nowMs).ok)
+      assert.ok(!checkDpopProof(proof, { ...expected, method: 'PUT' }, nowMs).ok)
+      assert.ok(!checkDpopProof(proof, { ...expected, credential: 'other' }, nowMs).ok)
+      assert.ok(!checkDpopProof(proof, expected, nowMs + 61_000).ok)
+      for (let index = 0; index < proof.length; index += 1) {
+        const other = proof[index] === 'A' ? 'B' : 'A'
+        const damaged = proof.slice(0, index) + other + proof.slice(index + 1)
+        assert.ok(!checkDpopProof(damaged, expected, nowMs).ok, `character ${index}`)
+      }
+    })
+  }
 })

@@ -23,6 +23,8 @@ export type PresentedUri =
       readonly authority: string
       /** Path and query, in the client's own spelling. */
       readonly target: string
+      /** The setting, or whatever else, that says so: for whoever looks for why a proof is of another URI. */
+      readonly saidBy: string
     }
   /** `problem` names the setting that would say. */
   | { readonly known: false; readonly problem: string }

@@ -135,7 +135,8 @@ export const VERDICTS = {
     status: 401,
     challenge: 'invalid_token',
     title: 'Proof required',
-    meaning: 'The credential is bound to a key and was presented without a proof.',
+    meaning:
+      'The credential is bound to a key and was presented without a proof; or the API takes bound ones alone.',
   },
   BINDING_MISMATCH: {
     status: 401,

@@ -11,7 +11,7 @@ import { ReplayUnavailable } from './replay-guard.ts'
 import { aRequest, Installation } from './testing/installation.ts'
 import { sampleKey } from './testing/jws-samples.ts'
 import { signedRequest } from './testing/message-samples.ts'
-import { aDpopProof, aPresenter, boundTo } from './testing/presenter.ts'
+import { aDpopProof, aPresenter, boundTo, THERE } from './testing/presenter.ts'
 import { anApi } from './testing/records.ts'
 import { verify } from './verify.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
@@ -153,7 +153,7 @@ describe('a credential that is bound by DPoP', () => {
     const decision = await ask(underDpop(proof()), { presenter })
     assert.deepEqual([decision.code, decision.detail], ['BINDING_MISMATCH', problem])
     const other = await ask(underDpop(proof({ htu: 'https://other.example/orders/7' })))
-    assert.match(other.detail!, /here it is https:\/\/api\.example\/orders\/7$/)
+    assert.match(other.detail!, /here it is https:\/\/api\.example\/orders\/7, by the test$/)
   })
 
   it('must hold a nonce where one is demanded, and every answer says which', async () => {
@@ -270,7 +270,7 @@ describe('a credential whose requests are signed', () => {
       ['another algorithm', signed(`${covering()};alg="ed25519"`)],
     ]
     for (const [name, headers] of wrong) assert.equal((await ask(headers)).code, 'BINDING_MISMATCH', name)
-    const elsewhere = aPresenter({ uri: () => ({ known: true, ...base, target: '/orders/8' }) })
+    const elsewhere = aPresenter({ uri: () => ({ ...THERE, target: '/orders/8' }) })
     assert.equal((await ask(signed(covering()), { presenter: elsewhere })).code, 'BINDING_MISMATCH')
     assert.equal((await ask(signed(covering()))).code, 'VALID', 'the control')
   })

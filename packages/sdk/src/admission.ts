@@ -40,6 +40,8 @@ export type Ruling = Admitted | Refused
 
 export interface AdmissionOptions {
   readonly api: string
+  /** How clients reach this server, without a slash at its end; null: not known. */
+  readonly publicUrl: string | null
   readonly transport: Transport
   /** Told of what keeps the guard from asking: the address, the key, its scopes. Once for each, until it works again. */
   readonly onFault: (fault: CredenceError) => void
@@ -81,11 +83,17 @@ export class Admission {
   }
 
   async #ask(request: GuardedRequest, { scopes, cost }: Demand): Promise<Verdict> {
-    const { api, transport } = this.#options
-    const { method, target, headers, ip, secure } = request
+    const { api, publicUrl, transport } = this.#options
+    const { method, target, headers, ip, secure, certificate } = request
+    const uri = publicUrl === null || !target.startsWith('/') ? '' : publicUrl + target
     const body: Operations['verify']['body'] = {
       api,
-      request: { method, path: target, headers: linesOf(headers), secure, ...(ip !== null && { ip }) },
+      request: {
+        ...{ method, path: target, headers: linesOf(headers), secure },
+        ...(ip !== null && { ip }),
+        ...(uri !== '' && uri.length <= MAX_URI_LENGTH && { uri }),
+        ...(certificate !== null && { client_certificate: certificate }),
+      },
       ...(scopes !== null && { scopes }),
       ...(cost !== null && { cost }),
     }
@@ -119,6 +127,7 @@ const MAX_TOLD = 20
 const MAX_LINES = 200
 const MAX_NAME_LENGTH = 128
 const MAX_TEXT_LENGTH = 16_384
+const MAX_URI_LENGTH = 8192
 const METHOD = /^[A-Z][A-Z0-9-]{0,31}$/
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -175,11 +184,20 @@ function refusedBy(verdict: Verdict, api: string): Refused {
     retryAfterSeconds: retry_after_seconds,
     requestId: request_id,
   })
-  return { type: 'refused', answer }
+  return { type: 'refused', answer: { ...answer, headers: { ...answer.headers, ...nonceOf(verdict) } } }
 }
 
 function headersOf(verdict: Verdict): Record<string, string> {
-  return { 'credence-request-id': verdict.request_id, ...limitHeaders(limitFactsOf(verdict), null) }
+  return {
+    'credence-request-id': verdict.request_id,
+    ...limitHeaders(limitFactsOf(verdict), null),
+    ...nonceOf(verdict),
+  }
+}
+
+/** RFC 9449 section 8.2: whether or not the request passes. */
+function nonceOf({ dpop_nonce: nonce }: Verdict): Record<string, string> {
+  return typeof nonce === 'string' ? { 'dpop-nonce': nonce } : {}
 }
 
 function limitFactsOf({ limits }: Verdict) {

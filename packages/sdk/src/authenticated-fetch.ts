@@ -1,3 +1,4 @@
+import { type DpopKey, DpopProver } from './dpop-proof.ts'
 import { HeldKey, type KeySource } from './key-source.ts'
 import { parseServerUrl } from './server-url.ts'
 import type { Fetch } from './transport.ts'
@@ -9,8 +10,10 @@ export interface AuthenticatedFetchOptions {
   readonly key: KeySource
   /** A username or client id: the two are sent by HTTP Basic (RFC 7617), which the API has to accept. */
   readonly username?: string
-  /** Where the key is put; Authorization, as a Bearer token, when left out. */
+  /** Where the key is put; Authorization, as a Bearer token or beside a DPoP proof, when left out. */
   readonly header?: 'authorization' | 'x-api-key'
+  /** The key pair that the key is bound to: each request then carries a proof of it (DPoP, RFC 9449). */
+  readonly dpop?: DpopKey
   /** Unsafe: the key goes over the network unencrypted. */
   readonly allowPlainHttp?: boolean
   readonly fetch?: Fetch
@@ -29,26 +32,29 @@ const BODY_HEADERS = [
   'content-location',
   'content-type',
 ]
-const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'cookie', 'proxy-authorization']
+const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'dpop', 'cookie', 'proxy-authorization']
 
 /**
  * `fetch` with a key of an API. When the key is refused (401) it is read again from its source, once, and if it has
- * changed the request is sent again. A redirect to another origin is followed without the key.
+ * changed the request is sent again; so it is, once, where the server asks for a nonce in the proof. A redirect to
+ * another origin is followed without the key.
  * @throws TypeError when the address is none that a key may be sent to
  */
 export function authenticatedFetch(options: AuthenticatedFetchOptions): AuthenticatedFetch {
   const { allowPlainHttp = false, header = 'authorization' } = options
   const base = parseServerUrl(options.baseUrl, { allowPlainHttp })
-  const { username } = options
-  if (username !== undefined && (username.includes(':') || header === 'x-api-key')) {
-    throw new TypeError('username must hold no colon, and is sent in Authorization, not in X-API-Key')
-  }
+  const { username, dpop = null } = options
+  const presentation = new Presentation(header, username, dpop)
   const key = new HeldKey(options.key, username === undefined ? 'key' : 'password')
   const send = options.fetch ?? fetch
   return async (input, init = {}) => {
     const request = sendingOf(input, init, base)
-    const sendWith = (secret: string) =>
-      followed(send, request, header, header === 'authorization' ? authorizationOf(username, secret) : secret)
+    const sendWith = async (secret: string) => {
+      const response = await followed(send, request, presentation.of(secret))
+      if (!presentation.wantsNonce(response) || !isRepeatable(request)) return response
+      await response.body?.cancel()
+      return followed(send, request, presentation.of(secret))
+    }
     const secret = await key.read()
     const response = await sendWith(secret)
     if (response.status !== 401) return response
@@ -64,6 +70,49 @@ function authorizationOf(username: string | undefined, secret: string): string {
   if (username === undefined) return `Bearer ${secret}`
   const bytes = new TextEncoder().encode(`${username}:${secret}`)
   return `Basic ${btoa(String.fromCharCode(...bytes))}`
+}
+
+/** Adds the key, and what belongs beside it, to the headers of one request. */
+type AddCredential = (headers: Headers, method: string, url: URL) => Promise<void>
+
+/** How a key is presented: alone, or beside a proof of the key pair that it is bound to. */
+class Presentation {
+  readonly #header: 'authorization' | 'x-api-key'
+  readonly #username: string | undefined
+  readonly #prover: DpopProver | null
+  #nonce: string | null = null
+
+  constructor(header: 'authorization' | 'x-api-key', username: string | undefined, dpop: DpopKey | null) {
+    if (username !== undefined && (username.includes(':') || header === 'x-api-key' || dpop !== null)) {
+      throw new TypeError('username must hold no colon, and is sent in Authorization, without dpop')
+    }
+    this.#header = header
+    this.#username = username
+    this.#prover = dpop === null ? null : new DpopProver(dpop)
+  }
+
+  of(secret: string): AddCredential {
+    const value = this.#valueOf(secret)
+    return async (headers, method, url) => {
+      headers.set(this.#header, value)
+      if (this.#prover === null) return
+      headers.set('dpop', await this.#prover.prove({ method, url, credential: secret, nonce: this.#nonce }))
+    }
+  }
+
+  #valueOf(secret: string): string {
+    if (this.#header === 'x-api-key') return secret
+    return this.#prover === null ? authorizationOf(this.#username, secret) : `DPoP ${secret}`
+  }
+
+  /** Keeps the nonce that the server hands out. @returns whether the request failed for want of it */
+  wantsNonce({ status, headers }: Response): boolean {
+    if (this.#prover === null) return false
+    const before = this.#nonce
+    this.#nonce = headers.get('dpop-nonce') ?? before
+    const asked = headers.get('www-authenticate')?.includes('error="use_dpop_nonce"') === true
+    return status === 401 && asked && this.#nonce !== before
+  }
 }
 
 /** A request before the key is added. */
@@ -84,7 +133,7 @@ function sendingOf(input: string | URL | Request, init: RequestInit, base: URL):
   if (url.origin !== base.origin)
     throw new TypeError(`${url.origin} is not ${base.origin}, which the key is for`)
   const headers = new Headers(init.headers ?? request?.headers)
-  const present = CREDENTIAL_HEADERS.slice(0, 2).find((name) => headers.has(name))
+  const present = CREDENTIAL_HEADERS.slice(0, 3).find((name) => headers.has(name))
   if (present !== undefined) throw new TypeError(`the request has a header ${present} already`)
   return {
     ...{ url, headers },
@@ -105,11 +154,11 @@ function isIterable(body: RequestInit['body']): boolean {
 }
 
 /** Sends, and follows redirects as long as they stay at the origin: fetch itself would keep X-API-Key on its way. */
-async function followed(send: Fetch, sending: Sending, header: string, value: string): Promise<Response> {
+async function followed(send: Fetch, sending: Sending, addCredential: AddCredential): Promise<Response> {
   let current = sending
   for (let redirects = 0; ; redirects += 1) {
     const headers = new Headers(current.headers)
-    headers.set(header, value)
+    await addCredential(headers, current.method.toUpperCase(), current.url)
     const response = await send(current.url, { ...initOf(current), headers, redirect: 'manual' })
     if (sending.redirect === 'manual' || !REDIRECTS.has(response.status)) return response
     const location = response.headers.get('location')

@@ -67,15 +67,17 @@ export function honoGuard(parts: FetchParts, demand: Demand, passes: boolean) {
   }
 }
 
-function requestFromHono(context: HonoContextLike, { senderOf, trustedProxies }: FetchParts): GuardedRequest {
+function requestFromHono(context: HonoContextLike, { senderOf, trust }: FetchParts): GuardedRequest {
   const { raw, method } = context.req
   const incoming = incomingOf(context.env)
   const sender = senderOf === null ? null : senderOf(raw, context)
   const told = requestFromFetch(raw, sender)
   if (incoming === null) return { ...told, method }
   const { rawHeaders, socket } = incoming
-  const seen = requestFromNode({ method, rawHeaders, socket }, told.target, trustedProxies)
-  return sender === null ? seen : { ...seen, ip: told.ip, secure: told.secure }
+  const seen = requestFromNode({ method, rawHeaders, socket }, told.target, trust)
+  return sender === null
+    ? seen
+    : { ...seen, ip: told.ip, secure: told.secure, certificate: told.certificate ?? seen.certificate }
 }
 
 /** The request that @hono/node-server made the Request of. */

@@ -36,6 +36,16 @@ export interface GuardOptions {
    * when left out: then the client is the other end of the connection. Does not apply to `fetch`.
    */
   readonly trustedProxies?: readonly string[]
+  /**
+   * Whether each of those proxies says in `Client-Cert` (RFC 9440) which certificate its client showed, and removes
+   * what clients send under that name.
+   */
+  readonly proxyClientCert?: boolean
+  /**
+   * How clients reach this server: scheme, host, and the path before its own. Credentials that are bound by DPoP or sign
+   * their requests need it, since a proof names the whole address; it is never taken from a request.
+   */
+  readonly publicUrl?: string | URL
   /** Who sent a request, where there is no connection to see: `fetch`, and Hono elsewhere than on Node. */
   readonly senderOf?: SenderOf
   /** How long to wait for the verdict; 2000 when left out. Then the answer is 503. */
@@ -91,6 +101,7 @@ export function createGuard(options: GuardOptions): Guard {
     timeoutMs = TIMEOUT_MS,
     allowPlainHttp = false,
     trustedProxies = [],
+    proxyClientCert = false,
     senderOf = null,
   } = options
   if (api === '') throw new TypeError('api: the name of the API that is protected')
@@ -102,8 +113,13 @@ export function createGuard(options: GuardOptions): Guard {
     fetch: options.fetch ?? fetch,
   })
   const parts: FetchParts = {
-    admission: new Admission({ api, transport, onFault: options.onFault ?? complain }),
-    trustedProxies: trustedProxies.map(rangeOf),
+    admission: new Admission({
+      api,
+      publicUrl: publicBaseOf(options.publicUrl),
+      transport,
+      onFault: options.onFault ?? complain,
+    }),
+    trust: { trustedProxies: trustedProxies.map(rangeOf), proxyClientCert },
     senderOf,
     remember(carrier, caller) {
       if (caller !== null) callers.set(carrier, caller)
@@ -148,6 +164,19 @@ function expressionOf(scopes: Scopes): string {
   const parsed = parseScopeExpression(text)
   if (!parsed.ok) throw new TypeError(`scopes: ${parsed.problem}`)
   return text
+}
+
+/** Without a slash at its end. A path may follow; a query may not. */
+function publicBaseOf(given: string | URL | undefined): string | null {
+  if (given === undefined) return null
+  const url = URL.canParse(given) ? new URL(given) : null
+  const isWhole = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+  if (!isWhole || url.search !== '' || url.hash !== '') {
+    throw new TypeError(
+      'publicUrl: an address such as https://orders.example, without user, query and fragment',
+    )
+  }
+  return url.origin + url.pathname.replace(/\/$/, '')
 }
 
 function rangeOf(text: string): IpRange {

@@ -7,6 +7,7 @@ import {
   type RawHeaders,
   singleHeader,
 } from '@credence/core/portable'
+import { base64 } from './dpop-proof.ts'
 
 /** A request to decide about, whatever server it came to. */
 export interface GuardedRequest {
@@ -19,6 +20,8 @@ export interface GuardedRequest {
   readonly ip: string | null
   /** Whether it came over TLS. */
   readonly secure: boolean
+  /** The client's certificate: DER in base64, or PEM; null: it showed none, as far as is known. */
+  readonly certificate: string | null
 }
 
 /** What the adapters need of a request of node:http; Express and Fastify have it too. */
@@ -27,7 +30,19 @@ export interface NodeRequest {
   readonly url?: string | undefined
   /** Not `headers`, which keeps the first of two Authorization lines and says nothing. */
   readonly rawHeaders: readonly string[]
-  readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean }
+  readonly socket: {
+    readonly remoteAddress?: string | undefined
+    readonly encrypted?: boolean
+    /** Of node:tls. */
+    getPeerX509Certificate?(): { readonly raw: Uint8Array } | undefined
+  }
+}
+
+/** Which peers are believed, and in what. */
+export interface Trust {
+  readonly trustedProxies: readonly IpRange[]
+  /** Whether all of those proxies say in Client-Cert (RFC 9440) which certificate their client showed. */
+  readonly proxyClientCert: boolean
 }
 
 /**
@@ -37,10 +52,14 @@ export interface NodeRequest {
 export function requestFromNode(
   { method = '', rawHeaders, socket }: NodeRequest,
   target: string,
-  trustedProxies: readonly IpRange[],
+  { trustedProxies, proxyClientCert }: Trust,
 ): GuardedRequest {
   const peer = socket.remoteAddress
-  const asked = { method, target, headers: rawHeaders, secure: socket.encrypted === true }
+  const raw = socket.getPeerX509Certificate?.()?.raw
+  const asked = {
+    ...{ method, target, headers: rawHeaders, secure: socket.encrypted === true },
+    certificate: raw === undefined ? null : base64(raw),
+  }
   if (peer === undefined) return { ...asked, ip: null }
   const address = parseIp(clientIp(peer, [], []) ?? '')
   if (address === null || !ipInRanges(address, trustedProxies)) {
@@ -49,10 +68,17 @@ export function requestFromNode(
   const proto = headerValues(rawHeaders, 'x-forwarded-proto')
   return {
     ...asked,
+    // The certificate of the connection is the proxy's own.
+    certificate: proxyClientCert ? certificateIn(rawHeaders) : null,
     ip: clientIp(peer, headerValues(rawHeaders, 'x-forwarded-for'), trustedProxies),
     // Two values say nothing: which of them is the proxy's own cannot be known.
     secure: proto.length === 0 ? asked.secure : proto.length === 1 && proto[0] === 'https',
   }
+}
+
+/** The byte sequence of RFC 9440 section 2.2, without its colons. */
+function certificateIn(headers: RawHeaders): string | null {
+  return /^:([A-Za-z0-9+/=]+):$/.exec(singleHeader(headers, 'client-cert') ?? '')?.[1] ?? null
 }
 
 /** Who sent a Request, where the platform or a proxy of one's own says so beyond doubt. */
@@ -60,6 +86,8 @@ export interface Sender {
   readonly ip: string | null
   /** The scheme of the request's URL when left out. */
   readonly secure?: boolean
+  /** The certificate that the client showed: PEM, or DER in base64. */
+  readonly certificate?: string
 }
 
 /**
@@ -69,7 +97,8 @@ export interface Sender {
 export function requestFromFetch({ method, url, headers }: Request, sender: Sender | null): GuardedRequest {
   const ip = sender === null || sender.ip === null ? null : clientIp(sender.ip, [], [])
   const secure = sender?.secure ?? url.startsWith('https:')
-  return { method, target: targetOf(url), headers: [...headers].flat(), ip, secure }
+  const certificate = sender?.certificate ?? null
+  return { method, target: targetOf(url), headers: [...headers].flat(), ip, secure, certificate }
 }
 
 /** Path and query of an absolute URL, untouched: what a parser would mend is to be refused. */

@@ -1,7 +1,7 @@
-import type { HttpAnswer, IpRange } from '@credence/core/portable'
+import type { HttpAnswer } from '@credence/core/portable'
 import type { Admission, Admitted, CallerFor, Demand } from './admission.ts'
 import type { Caller } from './caller.ts'
-import { isPreflight, type NodeRequest, requestFromNode } from './guarded-request.ts'
+import { isPreflight, type NodeRequest, requestFromNode, type Trust } from './guarded-request.ts'
 
 /** What the adapters need of a response of node:http; Express's is one. */
 export interface NodeResponse {
@@ -34,7 +34,7 @@ export interface FastifyReplyLike {
 
 export interface GuardParts {
   readonly admission: Admission
-  readonly trustedProxies: readonly IpRange[]
+  readonly trust: Trust
   /** Remembers who is calling, by the request or context that the framework hands on. */
   readonly remember: (carrier: object, caller: Caller | null) => void
 }
@@ -60,13 +60,9 @@ export interface NodeHandlerOptions<Request, Response> extends RouteOptions {
 type NextFunction = (error?: unknown) => void
 
 /** Express, and whatever else takes `(request, response, next)`. */
-export function expressGuard(
-  { admission, trustedProxies, remember }: GuardParts,
-  demand: Demand,
-  passes: boolean,
-) {
+export function expressGuard({ admission, trust, remember }: GuardParts, demand: Demand, passes: boolean) {
   return (request: ExpressRequestLike, response: NodeResponse, next: NextFunction): void => {
-    const asked = requestFromNode(request, request.originalUrl, trustedProxies)
+    const asked = requestFromNode(request, request.originalUrl, trust)
     if (passes && isPreflight(asked)) {
       next()
       return
@@ -87,13 +83,9 @@ export function expressGuard(
 }
 
 /** A hook of Fastify, for `onRequest`: before the body is read. */
-export function fastifyGuard(
-  { admission, trustedProxies, remember }: GuardParts,
-  demand: Demand,
-  passes: boolean,
-) {
+export function fastifyGuard({ admission, trust, remember }: GuardParts, demand: Demand, passes: boolean) {
   return async (request: FastifyRequestLike, reply: FastifyReplyLike): Promise<unknown> => {
-    const asked = requestFromNode(request.raw, request.originalUrl, trustedProxies)
+    const asked = requestFromNode(request.raw, request.originalUrl, trust)
     if (passes && isPreflight(asked)) return undefined
     const ruling = await admission.admit(asked, demand)
     if (ruling.type === 'admitted') {
@@ -114,13 +106,13 @@ export function fastifyGuard(
 
 /** A listener of node:http. */
 export function nodeGuard<S, Request extends NodeRequest, Response extends NodeResponse>(
-  { admission, trustedProxies, remember }: GuardParts,
+  { admission, trust, remember }: GuardParts,
   demand: Demand,
   handler: (request: Request, response: Response, caller: CallerFor<S>) => unknown,
   preflight: ((request: Request, response: Response) => unknown) | undefined,
 ) {
   return async (request: Request, response: Response): Promise<void> => {
-    const asked = requestFromNode(request, request.url ?? '', trustedProxies)
+    const asked = requestFromNode(request, request.url ?? '', trust)
     if (preflight !== undefined && isPreflight(asked)) {
       await preflight(request, response)
       return

@@ -149,6 +149,7 @@ export type Api = {
     readonly origins: readonly string[]
   } | null
   readonly requires_tls: boolean
+  readonly requires_binding: boolean
   readonly max_lifetime_seconds: number | null
   readonly key_prefix: string | null
   readonly query_parameter: string | null
@@ -282,6 +283,13 @@ export type Credential = {
   readonly expires_at: string | null
   /** When it may be used; every member that is not null must hold. */
   readonly conditions: Conditions | null
+  readonly binding: {
+    readonly type: 'dpop' | 'mtls' | 'signature'
+    readonly jwk_thumbprint?: string
+    readonly certificate_thumbprint?: string
+    /** A public key (RFC 7517) of kind EC, OKP or RSA. */
+    readonly jwk?: Readonly<Record<string, unknown>>
+  } | null
   readonly limits: readonly Limit[]
   readonly metadata: Readonly<Record<string, string>>
   readonly tags: readonly string[]
@@ -612,6 +620,8 @@ export interface Operations {
         readonly origins: readonly string[]
       } | null
       readonly requires_tls?: boolean
+      /** Takes credentials alone that are bound to a key, beside its proof. */
+      readonly requires_binding?: boolean
       /** Of its credentials. */
       readonly max_lifetime_seconds?: number | null
       readonly key_prefix?: string | null
@@ -693,6 +703,8 @@ export interface Operations {
         readonly origins: readonly string[]
       } | null
       readonly requires_tls?: boolean
+      /** Takes credentials alone that are bound to a key, beside its proof. */
+      readonly requires_binding?: boolean
       /** Of its credentials. */
       readonly max_lifetime_seconds?: number | null
       readonly key_prefix?: string | null
@@ -905,6 +917,18 @@ export interface Operations {
       readonly limits?: readonly Limit[]
       /** When it may be used; every member that is not null must hold. */
       readonly conditions?: Conditions | null
+      /** The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. */
+      readonly binding?: {
+        readonly type: 'dpop' | 'mtls' | 'signature'
+        /** For `dpop`: SHA-256 of the key (RFC 7638), base64url. */
+        readonly jwk_thumbprint?: string
+        /** A public key (RFC 7517) of kind EC, OKP or RSA. */
+        readonly jwk?: Readonly<Record<string, unknown>>
+        /** For `mtls`: SHA-256 of the DER (RFC 8705), base64url. */
+        readonly certificate_thumbprint?: string
+        /** For `mtls`, instead: PEM, or DER in base64. */
+        readonly certificate?: string
+      } | null
       /** The operator's own; handed on in verdicts, never interpreted. */
       readonly metadata?: Readonly<Record<string, string>>
       readonly tags?: readonly string[]
@@ -968,6 +992,18 @@ export interface Operations {
       readonly limits?: readonly Limit[]
       /** When it may be used; every member that is not null must hold. */
       readonly conditions?: Conditions | null
+      /** The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. */
+      readonly binding?: {
+        readonly type: 'dpop' | 'mtls' | 'signature'
+        /** For `dpop`: SHA-256 of the key (RFC 7638), base64url. */
+        readonly jwk_thumbprint?: string
+        /** A public key (RFC 7517) of kind EC, OKP or RSA. */
+        readonly jwk?: Readonly<Record<string, unknown>>
+        /** For `mtls`: SHA-256 of the DER (RFC 8705), base64url. */
+        readonly certificate_thumbprint?: string
+        /** For `mtls`, instead: PEM, or DER in base64. */
+        readonly certificate?: string
+      } | null
       /** The operator's own; handed on in verdicts, never interpreted. */
       readonly metadata?: Readonly<Record<string, string>>
       readonly tags?: readonly string[]
@@ -1709,6 +1745,12 @@ export interface Operations {
         readonly headers?: readonly (readonly [string, string])[] | Readonly<Record<string, string>>
         /** Whether it came over TLS; false when left out. */
         readonly secure?: boolean
+        /** The absolute URI that the client called, with its query, for proofs of bound credentials (RFC 9449, RFC 9421). From your configuration, never from Host or X-Forwarded-Host of the request. */
+        readonly uri?: string
+        /** The client's certificate, of the connection: PEM, or DER in base64. A `Client-Cert` among the headers is not believed. */
+        readonly client_certificate?: string
+        /** The content in base64, where a signature covers its digest (RFC 9530). */
+        readonly content?: string
       }
       /** Needed besides what the route needs: `a AND (b OR c)`. Of a list, all. */
       readonly scopes?: string | readonly string[]

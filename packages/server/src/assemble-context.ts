@@ -1,5 +1,6 @@
 import {
   type Argon2id,
+  DpopNonces,
   generateId,
   nodeArgon2id,
   ProofCache,
@@ -33,6 +34,8 @@ export interface Parts extends Omit<FeedParts, 'passwords'> {
   /** The primary of this worker; null: this process has none. */
   readonly primary: Shared | null
   readonly sealingKeys: SealingKeys
+  /** See Keyring. */
+  readonly dpopNonceKey: Uint8Array
   readonly randomBytes: RandomBytes
   /** Node's own when left out. Only tests give another. */
   readonly argon2id?: Argon2id
@@ -54,6 +57,8 @@ const MAX_USAGE_ENTRIES = 100_000
 const ISSUER_KEYS_EVERY_MS = 10_000
 /** A caller that is refused 20 times a second is told by the store each time; what comes above, by the cache. */
 const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
+/** How long one nonce of DPoP is handed out: a client asks anew about as often. Milliseconds. */
+const DPOP_NONCE_MS = 120_000
 /** Many times what two look-ups take; little to whoever mistyped a key. Milliseconds. */
 const UNPROVEN_ANSWER_MS = 5
 
@@ -124,7 +129,9 @@ export async function assembleContext(parts: Parts): Promise<Context> {
       ...{ lookup, proofs, sealingKeys, passwords, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys, decryptionKeys),
       replayGuard: limits.replayGuard,
-      dpopNonces: null,
+      dpopNonces: config.dpopNonces
+        ? new DpopNonces({ key: parts.dpopNonceKey, windowMs: DPOP_NONCE_MS })
+        : null,
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },

@@ -16,6 +16,7 @@ export function problemsTogether(values: SettingValues): ConfigProblem[] {
       allowed: SETTINGS[missing].allowed,
     })
   }
+  problems.push(...clientCertificateProblems(values))
   if (values.feedPollMs >= values.leaseMs) {
     problems.push({
       setting: SETTINGS.feedPollMs.name,
@@ -31,6 +32,25 @@ export function problemsTogether(values: SettingValues): ConfigProblem[] {
     })
   }
   return [...problems, ...plainListenerProblems(values), ...sameAddressProblems(values)]
+}
+
+/** A certificate that nobody asks for, or asks for without being able to tell whether it counts. */
+function clientCertificateProblems(values: SettingValues): ConfigProblem[] {
+  const { tlsClientCert, tlsClientCaPath, tlsCertPath, trustedProxies, proxyClientCert } = values
+  const problems: ConfigProblem[] = []
+  const add = (key: 'tlsClientCert' | 'tlsClientCaPath' | 'proxyClientCert', problem: string) => {
+    problems.push({ setting: SETTINGS[key].name, problem, allowed: SETTINGS[key].allowed })
+  }
+  if (tlsClientCert !== 'off' && tlsCertPath === null) {
+    add('tlsClientCert', `asks for certificates over TLS, and ${SETTINGS.tlsCertPath.name} is missing`)
+  }
+  if ((tlsClientCert === 'ca') !== (tlsClientCaPath !== null)) {
+    add('tlsClientCaPath', `belongs to ${SETTINGS.tlsClientCert.name}=ca: one is set without the other`)
+  }
+  if (proxyClientCert && trustedProxies.length === 0) {
+    add('proxyClientCert', `is about trusted proxies, and ${SETTINGS.trustedProxies.name} names none`)
+  }
+  return problems
 }
 
 /** Keys travel on these listeners; in plain HTTP beyond this machine anybody on the way could read them. */

@@ -357,3 +357,17 @@ test('an unknown name cannot make the terminal do anything', () => {
   const text = formatConfigProblems(refuse({ 'CREDENCE_\u001b[2J': '1' }))
   assert.ok(!text.includes('\u001b'))
 })
+
+test('client certificates are asked for whole or not at all', () => {
+  const tls = { CREDENCE_TLS_CERT: 'c', CREDENCE_TLS_KEY: 'k' }
+  const wrong: [Record<string, string>, string][] = [
+    [{ CREDENCE_TLS_CLIENT_CERT: 'any' }, 'CREDENCE_TLS_CLIENT_CERT'],
+    [{ ...tls, CREDENCE_TLS_CLIENT_CERT: 'ca' }, 'CREDENCE_TLS_CLIENT_CA'],
+    [{ ...tls, CREDENCE_TLS_CLIENT_CERT: 'any', CREDENCE_TLS_CLIENT_CA: 'a' }, 'CREDENCE_TLS_CLIENT_CA'],
+    [{ ...tls, CREDENCE_TLS_CLIENT_CA: 'a' }, 'CREDENCE_TLS_CLIENT_CA'],
+    [{ CREDENCE_PROXY_CLIENT_CERT: 'true' }, 'CREDENCE_PROXY_CLIENT_CERT'],
+  ]
+  for (const [env, setting] of wrong) assert.equal(only(refuse(env)).setting, setting)
+  accept({ ...tls, CREDENCE_TLS_CLIENT_CERT: 'ca', CREDENCE_TLS_CLIENT_CA: 'a' })
+  accept({ CREDENCE_PROXY_CLIENT_CERT: 'true', CREDENCE_TRUSTED_PROXIES: '10.0.0.1' })
+})

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
+import { type ListenerTls, loadClientCertificates } from './client-ca.ts'
 import { type Config, type Environment, formatConfigProblems, parseConfig } from './config.ts'
 import { HOST_EXIT, HostProblem } from './host-problem.ts'
 import { finishRestore } from './keep/finish-restore.ts'
@@ -74,12 +75,14 @@ export function tellOfJournal(streams: Streams): (tried: JournalTried) => void {
 }
 
 /** Null: no TLS is asked for. @throws HostProblem when the files hold nothing usable */
-export function certificateFor(config: Config): Certificate | null {
+export function certificateFor(config: Config): (Certificate & ListenerTls) | null {
   const paths = certificatePaths(config)
   if (paths === null) return null
   const loaded = loadCertificate(paths)
   if (!loaded.ok) throw new HostProblem(loaded.problem)
-  return loaded.certificate
+  const clients = loadClientCertificates(config)
+  if (!clients.ok) throw new HostProblem(clients.problem)
+  return { ...loaded.certificate, ...clients.options }
 }
 
 export function certificatePaths({ tlsCertPath, tlsKeyPath }: Config): CertificatePaths | null {

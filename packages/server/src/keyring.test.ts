@@ -162,6 +162,20 @@ test('older keys stay available by id, and the current one seals', () => {
   assert.notEqual(after.fingerprint, before.fingerprint)
 })
 
+test('the key of DPoP nonces is the same for all that have the same current key, and seals nothing', () => {
+  const [one, two] = [randomBytes(32), randomBytes(32)]
+  const keys = [
+    ['k1', one],
+    ['k2', two],
+  ] as const
+  const first = new Keyring(keys, 'k1')
+  assert.deepEqual(new Keyring(keys, 'k1').dpopNonceKey, first.dpopNonceKey)
+  assert.equal(first.dpopNonceKey.length, 32)
+  for (const other of [new Keyring(keys, 'k2').dpopNonceKey, first.sealingKey('k1'), one]) {
+    assert.notDeepEqual(first.dpopNonceKey, other)
+  }
+})
+
 test('sealing keys are derived: the material itself seals nothing', () => {
   const material = Buffer.alloc(32, 7)
   const key = new Keyring([['k1', material]], 'k1').sealingKey('k1')

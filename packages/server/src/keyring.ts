@@ -41,6 +41,7 @@ export class Keyring {
   /** Hex SHA-256 over ids and material: tells keyrings apart and gives nothing away. */
   readonly fingerprint: string
   readonly #sealingKeys = new Map<string, Buffer>()
+  #dpopNonceKey: Buffer = Buffer.alloc(0)
 
   /** @param keys ids and 32 bytes each, in the file's order */
   constructor(keys: readonly (readonly [id: string, material: Uint8Array])[], currentId: string) {
@@ -49,10 +50,8 @@ export class Keyring {
     for (const [id, material] of keys) {
       // Each part is length-prefixed, so that no two keyrings give the same bytes.
       hash.update(`\n${id.length}:${id}:${material.length}:`).update(material)
-      this.#sealingKeys.set(
-        id,
-        Buffer.from(hkdfSync('sha256', material, '', 'credence sealing v1', KEY_BYTES)),
-      )
+      this.#sealingKeys.set(id, subkey(material, 'credence sealing v1'))
+      if (id === currentId) this.#dpopNonceKey = subkey(material, 'credence dpop nonces v1')
     }
     this.fingerprint = hash.digest('hex')
   }
@@ -62,10 +61,19 @@ export class Keyring {
     return this.#sealingKeys.get(id)
   }
 
+  /** 32 bytes for the nonces of DPoP: the same on all nodes that have the same current key. */
+  get dpopNonceKey(): Buffer {
+    return this.#dpopNonceKey
+  }
+
   /** The same, as the port that core's seal.ts takes. */
   get sealingKeys(): { readonly currentId: string; key(id: string): Buffer | undefined } {
     return { currentId: this.currentId, key: (id) => this.sealingKey(id) }
   }
+}
+
+function subkey(material: Uint8Array, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', material, '', purpose, KEY_BYTES))
 }
 
 /** A fingerprint as people compare it: `1f2e-3d4c-5b6a-7988`, the first 64 bits. */

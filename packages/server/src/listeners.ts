@@ -1,5 +1,6 @@
 import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { type ClientCertificateOptions, type ListenerTls, loadClientCertificates } from './client-ca.ts'
 import { capConnections } from './connection-cap.ts'
 import type { Context, OwnListener } from './context.ts'
 import { Gateway } from './gateway/gateway.ts'
@@ -11,7 +12,7 @@ import { describeRoutes } from './http/openapi.ts'
 import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
 import { registerVerify } from './http/routes/verify.ts'
-import { type Certificate, watchCertificate } from './tls.ts'
+import { watchCertificate } from './tls.ts'
 import { VERSION } from './version.ts'
 
 type Address = { readonly host: string; readonly port: number }
@@ -22,12 +23,12 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
   const certificate = certificateFor(config)
   const paths = certificatePaths(config)
   const closers: (() => Promise<void>)[] = []
-  const secured: { setSecureContext(certificate: Certificate): void }[] = []
+  const secured: { setSecureContext(tls: ListenerTls): void }[] = []
 
   async function openApp(
     name: OwnListener['name'],
     address: Address,
-    tls: Certificate | null,
+    tls: ListenerTls | null,
     fill: (app: App) => void,
   ) {
     const app = createApp(context, { http: httpOptions(context), tls })
@@ -68,13 +69,18 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
     await Promise.all(closers.map((close) => close()))
     throw error
   }
+  // The last good ones, as of the certificate.
+  let authorities: ClientCertificateOptions = certificate?.ca === undefined ? {} : { ca: certificate.ca }
   const unwatch =
     certificate === null || paths === null
       ? () => {}
       : watchCertificate(paths, {
           current: certificate,
           apply: (renewed) => {
-            for (const server of secured) server.setSecureContext(renewed)
+            const clients = loadClientCertificates(config)
+            if (!clients.ok) log.error(`the authorities of clients were not reloaded: ${clients.problem}`)
+            else authorities = clients.options
+            for (const server of secured) server.setSecureContext({ ...renewed, ...authorities })
             log.info({ expires_at: new Date(renewed.expiresAtMs).toISOString() }, 'new certificate in use')
           },
           onProblem: (problem) => log.error(`the certificate was not reloaded: ${problem}`),

@@ -12,6 +12,7 @@ import type { Store } from './store/port.ts'
 export interface Prepared {
   readonly store: Store
   readonly sealingKeys: SealingKeys
+  readonly dpopNonceKey: Uint8Array
   /** Of the workspace `default`. */
   readonly workspaceId: string
   /** Whether this start made the workspace `default` and its admin key. */
@@ -28,14 +29,14 @@ export async function prepare(config: Config, onJournal: (tried: JournalTried) =
   try {
     // One start at a time, of all nodes: exactly one makes the workspace and its admin key.
     return await store.alone(async () => {
-      const { sealingKeys, fingerprint } = await keyringFor(config, store)
+      const { sealingKeys, dpopNonceKey, fingerprint } = await keyringFor(config, store)
       const isNew = (await store.position()) === 0
       const adminKey = isNew ? firstAdminKey(config, DEFAULT_KEY_PREFIX, randomBytes) : null
       const settings = [{ name: KEYRING_SETTING, value: fingerprint }]
       const host = { store, clock: Date.now, randomBytes, sealingKeys }
       const { workspaceId, secret } = await bootstrap(host, { adminKey, settings })
       await settleAdminKey(config, store)
-      return { store, sealingKeys, workspaceId, isFirstStart: secret !== null }
+      return { store, sealingKeys, dpopNonceKey, workspaceId, isFirstStart: secret !== null }
     })
   } catch (error) {
     await store.close()

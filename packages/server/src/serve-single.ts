@@ -16,7 +16,7 @@ import { every } from './timers.ts'
 export async function serveSingle(config: Config, log: Logger, instead: Instead): Promise<Server> {
   const { clock = Date.now, lease } = instead
   const journal = watchedJournal(config.revocationsJournalPath, log)
-  const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config, journal.tried)
+  const { store, sealingKeys, dpopNonceKey, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   // What was opened is closed in the other order, be it at the end or because the rest could not be opened.
   const opened = new AsyncDisposableStack()
   opened.defer(() => store.close())
@@ -32,6 +32,7 @@ export async function serveSingle(config: Config, log: Logger, instead: Instead)
       usageStore,
       primary: null,
       sealingKeys,
+      dpopNonceKey,
       defaultWorkspaceId: workspaceId,
       log,
       clock,

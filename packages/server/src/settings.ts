@@ -81,6 +81,18 @@ const listening = {
     'false',
     'Listens beyond loopback in plain HTTP: only behind a proxy that terminates TLS on the same host or network.',
   ),
+  tlsClientCert: given(
+    'CREDENCE_TLS_CLIENT_CERT',
+    oneOf('off', 'any', 'ca'),
+    'off',
+    'Whether clients are asked for a certificate over TLS, to prove the key that a credential is bound to: `any` takes self-signed ones, `ca` those of `CREDENCE_TLS_CLIENT_CA`. Nobody has to show one.',
+  ),
+  tlsClientCaPath: optional(
+    'CREDENCE_TLS_CLIENT_CA',
+    filePath,
+    'none',
+    'PEM file of the authorities whose client certificates count; reloaded with the certificate.',
+  ),
   publicUrl: optional(
     'CREDENCE_PUBLIC_URL',
     publicUrl,
@@ -98,6 +110,12 @@ const listening = {
     ipRanges,
     'none',
     'Peers that may ask forward-auth and whose `X-Forwarded-*` headers count.',
+  ),
+  proxyClientCert: given(
+    'CREDENCE_PROXY_CLIENT_CERT',
+    flag,
+    'false',
+    "Whether trusted proxies tell of the client's certificate in `Client-Cert` (RFC 9440). Only where each of them removes what clients send under that name.",
   ),
   forwardStyle: given(
     'CREDENCE_FORWARD_STYLE',
@@ -192,6 +210,15 @@ const observing = {
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
     'info',
     'The least severe entry that is logged.',
+  ),
+}
+
+const proving = {
+  dpopNonces: given(
+    'CREDENCE_DPOP_NONCES',
+    flag,
+    'false',
+    'Demands that each DPoP proof holds a nonce of this server (RFC 9449 section 9), which it hands out in `DPoP-Nonce`.',
   ),
 }
 
@@ -301,7 +328,7 @@ const bounds = {
 }
 
 /** By the name that each has in the configuration. */
-export const SETTINGS = { ...listening, ...keeping, ...sharing, ...observing, ...bounds }
+export const SETTINGS = { ...listening, ...keeping, ...sharing, ...proving, ...observing, ...bounds }
 
 export type SettingKey = keyof typeof SETTINGS
 /** The value of each setting, before those that follow from others are filled in. */

@@ -66,7 +66,17 @@ test('every flag of apis create reaches the request', async () => {
       '--cors-origin',
       'https://app.example',
     ],
-    ...['--requires-tls', '--limit', '1000/1m', '--limit', '5/day', '--exact-limits', '--metadata', 'team=x'],
+    ...[
+      '--requires-tls',
+      '--requires-binding',
+      '--limit',
+      '1000/1m',
+      '--limit',
+      '5/day',
+      '--exact-limits',
+      '--metadata',
+      'team=x',
+    ],
     ...['--outage-grace', '2m'],
   ])
   assert.deepEqual(result.requests[0]?.body, {
@@ -79,6 +89,7 @@ test('every flag of apis create reaches the request', async () => {
     accepts: ['api_key'],
     cors: { origins: ['https://app.example'] },
     requires_tls: true,
+    requires_binding: true,
     limits: [
       { type: 'rate', name: 'default', limit: 1000, window_seconds: 60 },
       { type: 'quota', name: 'day', limit: 5, period: 'day' },
@@ -105,12 +116,14 @@ test('a route is added and removed on what was read, so that no other change is 
       'GET /orders/*=orders:list',
     ],
     ...['--add-scope', 'orders:list', '--remove-scope', 'orders:read', '--no-requires-tls'],
+    '--no-requires-binding',
     ...['--no-exact-limits'],
   ])
   assert.equal(result.exitCode, 0)
   assert.equal(result.requests[1]?.headers['if-match'], '"4"')
   assert.deepEqual(result.requests[1]?.body, {
     requires_tls: false,
+    requires_binding: false,
     exact_limits: false,
     routes: [
       { method: 'POST', path: '/orders/*', scopes: 'orders:write', public: false },

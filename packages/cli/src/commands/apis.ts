@@ -23,6 +23,7 @@ interface ApiOptions {
   readonly accepts?: readonly string[]
   readonly corsOrigin?: readonly string[]
   readonly requiresTls?: boolean
+  readonly requiresBinding?: boolean
   readonly limit?: readonly string[]
   readonly outageGrace?: string
   readonly exactLimits?: boolean
@@ -81,6 +82,7 @@ export function addApis(program: CredenceCommand, wiring: Wiring): void {
     .option('--audience <uri>', "the API's identifier")
     .option('--no-strip-base-path', 'forward the base path again')
     .option('--no-requires-tls', 'no longer demand TLS')
+    .option('--no-requires-binding', 'no longer demand credentials that are bound to a key')
     .option('--no-exact-limits', 'let nodes hold a few units of a limit in advance again')
     .option(
       '--add-route <route>',
@@ -134,6 +136,7 @@ function withApiOptions(command: CredenceCommand): CredenceCommand {
     .option('--accepts <kinds>', 'kinds of credential it accepts; repeatable', collect)
     .option('--cors-origin <origin>', 'origin whose CORS preflights pass; repeatable', collect)
     .option('--requires-tls', 'refuse requests that did not come over TLS')
+    .option('--requires-binding', 'refuse credentials that are bound to no key')
     .option(
       '--limit <limit>',
       'limit on all of its requests: 100/1m, 10000/month or 500; repeatable',
@@ -159,6 +162,7 @@ function apiBody(options: ApiOptions): Record<string, unknown> {
     accepts: splitList(options.accepts),
     cors: options.corsOrigin === undefined ? undefined : { origins: splitList(options.corsOrigin) },
     requires_tls: options.requiresTls,
+    requires_binding: options.requiresBinding,
     limits: limitsOf({ limit: options.limit ?? [] }),
     outage_grace_seconds: graceSeconds(options.outageGrace),
     exact_limits: options.exactLimits,
@@ -237,6 +241,7 @@ function showApi(invocation: Invocation, api: ApiResource): void {
     ['upstream', api.upstream],
     ['gateway', api.gateway_url],
     ['requires TLS', api.requires_tls ? 'yes' : null],
+    ['requires binding', api.requires_binding ? 'yes' : null],
     ['CORS origins', api.cors?.origins.join(' ') ?? null],
     ['limits', api.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
     ['outage grace', api.outage_grace_seconds === 0 ? null : formatDuration(api.outage_grace_seconds)],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { bindingOf } from '../bind-flag.ts'
 import { pathOf } from '../client.ts'
 import type { CredenceCommand } from '../credence-command.ts'
 import { type CredentialPatchFlags, credentialPatch, withCredentialFlags } from '../credential-flags.ts'
@@ -130,6 +131,7 @@ function addUpdate(credentials: CredenceCommand, wiring: Wiring): void {
   withCredentialFlags(update)
     .option('--no-limits', 'take away the limits it has')
     .option('--no-conditions', 'take away the conditions it has')
+    .option('--no-binding', 'bind it to no key any more')
     .option('--add-tag <tag>', 'tag that it gets; repeatable', collect)
     .option('--remove-tag <tag>', 'tag that it loses; repeatable', collect)
     .option('--metadata <name=value>', 'set one entry, keep the others; repeatable', collect)
@@ -144,7 +146,10 @@ function addUpdate(credentials: CredenceCommand, wiring: Wiring): void {
       const client = await invocation.client()
       const path = pathOf('v1', 'credentials', id)
       const current = await client.get<CredentialResource>(path)
-      const body = credentialPatch(current, options, invocation.terminal.clock())
+      const body = given({
+        ...credentialPatch(current, options, invocation.terminal.clock()),
+        binding: await bindingOf(options),
+      })
       if (Object.keys(body).length === 0)
         throw usageFailure('nothing to change; see credence credentials update --help')
       const changed = await client.patch<CredentialResource>(path, body, current.revision)

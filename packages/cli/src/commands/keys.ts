@@ -12,6 +12,7 @@ export function addKeys(program: CredenceCommand, wiring: Wiring): void {
     .example(
       'KEY=$(credence keys create --api orders --scopes orders:read --principal billing --external-id cus_42 --expires 90d --rate 100/1m)',
       "credence keys create --api orders --role clerk --principal till --ip 10.0.0.0/8 --path '/orders/**' --quota 10000/month > till.key",
+      'credence keys create --api orders --scopes orders:write --principal till --bind-dpop till.jwk > till.key',
       'credence keys create --api credence --scopes credentials:verify:orders --principal orders-backend > verify.key',
     )
     .action(async (options: IssueOptions, command: Command) => {

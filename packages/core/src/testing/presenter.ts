@@ -4,10 +4,18 @@ import type { Presenter } from '../presenter.ts'
 import type { Binding } from '../records.ts'
 import { type SampleKey, signJws } from './jws-samples.ts'
 
+export const THERE = {
+  known: true,
+  scheme: 'https',
+  authority: 'api.example',
+  target: '/orders/7',
+  saidBy: 'the test',
+} as const
+
 /** Somebody who calls https://api.example/orders/7 without content and shows no certificate. */
 export function aPresenter(change: Partial<Presenter> = {}): Presenter {
   return {
-    uri: () => ({ known: true, scheme: 'https', authority: 'api.example', target: '/orders/7' }),
+    uri: () => THERE,
     certificate: () => ({ type: 'none', detail: 'the client showed none' }),
     hasContent: () => false,
     content: async () => new Uint8Array(),

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { keyWith } from '@credence/server/testing/admin-keys'
 import { issue } from '@credence/server/testing/issuing'
+import type { TestContextOptions } from '@credence/server/testing/test-context'
 import { startTestServer, type TestServer } from '@credence/server/testing/test-server'
 import type { CredenceError } from '../credence-error.ts'
 import { createGuard, type GuardOptions } from '../guard.ts'
@@ -24,9 +25,14 @@ export async function startGuarded(
   adapter: Adapter,
   options: Partial<GuardOptions> = {},
   api: Readonly<Record<string, unknown>> = {},
+  config: TestContextOptions['config'] = {},
 ): Promise<GuardedServer> {
+  // The memory of used proofs begins with the process; this one began a while ago.
+  let behindMs = 20_000
+  const clock = () => Date.now() - behindMs
   // No timer renews the lease here.
-  const credence = await startTestServer({ config: { leaseMs: 600_000 } })
+  const credence = await startTestServer({ clock, config: { leaseMs: 600_000, ...config } })
+  behindMs = 0
   const made = await credence.request('POST', '/v1/apis', {
     name: 'orders',
     audience: 'https://orders.example',

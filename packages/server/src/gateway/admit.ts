@@ -11,21 +11,13 @@ import {
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { decide, observe } from '../decide.ts'
-import { type Client, clientFinder, type Peer, peerFinder } from '../http/peer.ts'
+import { certificateFinder } from '../http/client-certificate.ts'
+import { clientFinder, type Peer, peerFinder } from '../http/peer.ts'
 import { answerTo, faultAnswer } from '../http/problem.ts'
+import type { Checked } from './checked.ts'
+import { type GatewayDoor, GatewayPresenter } from './gateway-presenter.ts'
 import { isMountedAt, type MountTable, pathBehindMount } from './mount-table.ts'
-import { type Framing, framingOf } from './request-framing.ts'
-
-/** A request whose head can be read in one way only. */
-export interface Checked {
-  readonly type: 'checked'
-  readonly request: IncomingMessage
-  readonly requestId: string
-  readonly peer: Peer
-  readonly client: Client
-  readonly framing: Extract<Framing, { ok: true }>
-  readonly target: Extract<ReturnType<typeof canonicalTarget>, { ok: true }>
-}
+import { framingOf } from './request-framing.ts'
 
 /** A request that may pass: what is forwarded, where to, and on whose behalf. */
 export interface Admitted {
@@ -42,6 +34,8 @@ export interface Admitted {
   /** Bytes as stated; null: chunked, or no body. */
   readonly contentLength: number | null
   readonly hasBody: boolean
+  /** The content, where it has been read already; null: it is yet to come, or there is none. */
+  readonly held: Buffer | null
 }
 
 export interface Refused {
@@ -62,17 +56,20 @@ export class Admissions {
   readonly #mounts: MountTable
   readonly #peerOf: ReturnType<typeof peerFinder>
   readonly #clientOf: ReturnType<typeof clientFinder>
+  readonly #door: GatewayDoor
   #loading: Promise<void> | null = null
 
-  constructor(context: Context, mounts: MountTable) {
+  /** @param expectContent told when a caller's content is waited for */
+  constructor(context: Context, mounts: MountTable, expectContent: GatewayDoor['expectContent']) {
     this.#context = context
     this.#mounts = mounts
     this.#peerOf = peerFinder(context.config.trustedProxies)
     this.#clientOf = clientFinder(context.config.trustedProxies)
+    this.#door = { context, certificateOf: certificateFinder(context.config), expectContent }
   }
 
   /** Reads the head, at once: what comes behind a malformed one on its connection must not be served. */
-  check(request: IncomingMessage): Checked | Refused {
+  check(request: IncomingMessage, askForContent: () => void): Checked | Refused {
     const requestId = this.#context.newRequestId()
     const peer = this.#peerOf(request.socket)
     const client = this.#clientOf(peer, request.rawHeaders)
@@ -81,7 +78,7 @@ export class Admissions {
     if (!framing.ok) return this.#refuseMalformed(requestId, facts, framing.problem)
     const target = canonicalTarget(request.url!)
     if (!target.ok) return this.#refuseMalformed(requestId, facts, target.problem)
-    return { type: 'checked', request, requestId, peer, client, framing, target }
+    return { type: 'checked', request, requestId, peer, client, framing, target, askForContent }
   }
 
   /** At once where nothing has to be read. */
@@ -105,6 +102,7 @@ export class Admissions {
     const { request, requestId, client, framing, target } = checked
     if (mounted === null) return noApiHere(requestId, unreadBytesOf(framing))
     const path = pathBehindMount(mounted, target.path)
+    const presenter = new GatewayPresenter(this.#door, checked, mounted)
     const asked: VerifyRequest = {
       api: mounted,
       homeApiId: null,
@@ -119,12 +117,12 @@ export class Admissions {
       scopes: null,
       cost: null,
       fresh: false,
-      presenter: null,
+      presenter,
     }
     const asking = { requestId, via: 'gateway', workspaceId: mounted.workspaceId } as const
     const deciding = decide(this.#context, asking, asked)
-    if (!(deciding instanceof Promise)) return admissionOf(checked, mounted, path, deciding)
-    return deciding.then((decision) => admissionOf(checked, mounted, path, decision))
+    if (!(deciding instanceof Promise)) return admissionOf(checked, presenter, mounted, path, deciding)
+    return deciding.then((decision) => admissionOf(checked, presenter, mounted, path, decision))
   }
 
   /** The record of the API mounted here, null where none is; undefined: that has to be read. */
@@ -182,14 +180,17 @@ export class Admissions {
 type Facts = Parameters<typeof observe>[2]
 
 function admissionOf(
-  { requestId, peer, framing, target }: Checked,
+  { request, requestId, peer, framing, target }: Checked,
+  { held }: GatewayPresenter,
   mounted: ApiRecord,
   path: string,
   decision: Decision,
 ): Admission {
   if (decision.code !== 'VALID') {
     const answer = answerTo(decision, requestId)
-    return { type: 'refused', requestId, answer, unreadBytes: unreadBytesOf(framing), closes: false }
+    // What was read already is not drained.
+    const unreadBytes = request.complete && held !== null ? 0 : unreadBytesOf(framing)
+    return { type: 'refused', requestId, answer, unreadBytes, closes: false }
   }
   return {
     type: 'admitted',
@@ -203,6 +204,7 @@ function admissionOf(
     host: framing.host,
     contentLength: framing.contentLength,
     hasBody: framing.hasBody,
+    held,
   }
 }
 

@@ -40,10 +40,10 @@ export function dispatchOptions({ request, admitted }: Exchange): Dispatcher.Dis
 /** Sends an admitted request to its upstream and the answer back, once, streaming both ways. */
 export function forward(exchange: Exchange, pool: Dispatcher): void {
   const { admitted, request, slowCallers } = exchange
-  const body = admitted.hasBody ? new RequestBody(request) : null
+  const body = admitted.hasBody && admitted.held === null ? new RequestBody(request) : null
   if (body !== null) slowCallers.expectBody(request)
   const options = dispatchOptions(exchange)
-  options.body = body
+  options.body = body ?? admitted.held
   pool.dispatch(options, new Relay(exchange, body))
 }
 

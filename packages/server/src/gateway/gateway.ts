@@ -4,13 +4,15 @@ import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import { FAULTS, type FaultCode } from '@credence/core'
+import type { ListenerTls } from '../client-ca.ts'
 import type { Context } from '../context.ts'
 import { isOfTls } from '../http/client-error.ts'
 import { faultAnswer } from '../http/problem.ts'
 import { atEndOfTurn } from '../http/turn.ts'
 import { type Resolve, resolveAll, upstreamRulesFor } from '../upstream-guard.ts'
-import { type Admission, Admissions, type Admitted, type Checked, type Refused } from './admit.ts'
+import { type Admission, Admissions, type Admitted, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
+import type { Checked } from './checked.ts'
 import { type Exchange, forward } from './forward.ts'
 import { MountTable } from './mount-table.ts'
 import { OVERDUE_CHECK_MS, serverOptionsOf } from './server-options.ts'
@@ -20,10 +22,13 @@ import { UpstreamPools } from './upstream-pools.ts'
 
 export interface GatewayOptions {
   /** PEM texts; null: plain HTTP. */
-  readonly tls: { readonly cert: string; readonly key: string } | null
+  readonly tls: ListenerTls | null
   /** How names of upstreams are resolved; the system's resolver when left out. */
   readonly resolve?: Resolve
 }
+
+/** A caller of whom no content is to come. */
+const NOTHING_TO_ASK = () => {}
 
 /** While shutting down: how often connections that have become idle are closed. */
 const IDLE_CHECK_MS = 50
@@ -58,8 +63,8 @@ export class Gateway {
       timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
     })
     const mounts = new MountTable(directory, (origins) => this.#pools.retain(origins))
-    this.#admissions = new Admissions(context, mounts)
     this.#slowCallers = slowCallersOf(context)
+    this.#admissions = new Admissions(context, mounts, (request) => this.#slowCallers.expectBody(request))
     const serverOptions = serverOptionsOf(context.config)
     const { tls } = options
     this.server = tls === null ? createServer(serverOptions) : createTlsServer({ ...serverOptions, ...tls })
@@ -77,7 +82,7 @@ export class Gateway {
     )
     const arrive = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
       this.#answering.set(request.socket, response)
-      const checked = this.#check(request)
+      const checked = this.#check(request, onceAsked(response, expects))
       if (checked?.type === 'checked') handle(checked, response, expects)
       else if (checked !== null) this.#refuse(request, response, checked, expects)
     }
@@ -116,9 +121,9 @@ export class Gateway {
   }
 
   /** Null: the request stands behind a malformed one, whose answer ends the connection. */
-  #check(request: IncomingMessage): Checked | Refused | null {
+  #check(request: IncomingMessage, askForContent: () => void): Checked | Refused | null {
     if (this.#ended.has(request.socket)) return null
-    const checked = this.#admissions.check(request)
+    const checked = this.#admissions.check(request, askForContent)
     if (checked.type === 'refused') this.#ended.add(request.socket)
     return checked
   }
@@ -131,7 +136,7 @@ export class Gateway {
         return
       }
       if (response.destroyed) return
-      if (expects) response.writeContinue()
+      checked.askForContent()
       forward(
         this.#exchange(request, response, admission),
         this.#pools.get(admission.api.workspaceId, admission.upstream),
@@ -149,7 +154,7 @@ export class Gateway {
 
   async #handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy())
-    const checked = this.#check(request)
+    const checked = this.#check(request, NOTHING_TO_ASK)
     // What comes from now on is no longer HTTP, so an earlier request cannot be answered on this connection.
     if (checked === null || this.#answering.get(socket)?.writableFinished === false) {
       socket.destroy()
@@ -232,6 +237,16 @@ export class Gateway {
   #track(tunnel: Duplex): void {
     this.#tunnels.add(tunnel)
     tunnel.on('close', () => this.#tunnels.delete(tunnel))
+  }
+}
+
+/** Only what may pass, or what must be digested to know, is asked to send its body. */
+function onceAsked(response: ServerResponse, expects: boolean): () => void {
+  if (!expects) return NOTHING_TO_ASK
+  let isAsked = false
+  return () => {
+    if (!isAsked) response.writeContinue()
+    isAsked = true
   }
 }
 

@@ -6,6 +6,8 @@ export type HeaderRole =
   | 'end-to-end'
   /** Where a credential may stand. */
   | 'credential'
+  /** The proof beside a credential, which ends where that does. */
+  | 'proof'
   /** Appended to. */
   | 'via'
   /** Ours to say, or for this hop only, or a second way to say method or path. */
@@ -27,7 +29,7 @@ const OF_THIS_HOP = [
   'expect',
 ]
 /** What only a proxy may say, and we say ourselves. */
-const OF_THE_PROXY = ['forwarded', 'x-real-ip']
+const OF_THE_PROXY = ['forwarded', 'x-real-ip', 'client-cert', 'client-cert-chain']
 /**
  * Frameworks take another method or path from these than the one that was authorized: an override would turn an
  * allowed POST into a DELETE, or /public into /admin.
@@ -61,5 +63,6 @@ function roleOf(lower: string, folded: string): HeaderRole {
   if (DROPPED.has(folded) || DROPPED_PREFIXES.some((prefix) => folded.startsWith(prefix))) return 'dropped'
   // A twin of a header that is looked at was not looked at itself.
   if (CREDENTIAL.has(folded)) return lower === folded ? 'credential' : 'dropped'
+  if (lower === 'dpop') return 'proof'
   return lower === 'via' ? 'via' : 'end-to-end'
 }

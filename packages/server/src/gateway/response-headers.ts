@@ -1,4 +1,5 @@
 import { type Decision, limitHeaders } from '@credence/core'
+import { dpopNonceOf } from '../http/problem.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 
 /** For this connection only, or said by us. In lower case. */
@@ -26,7 +27,10 @@ export function endToEnd(raw: readonly Buffer[]): string[] {
  * Where limits of ours applied, the RateLimit headers are ours; the upstream's would contradict them.
  */
 export function responseHeaders(raw: readonly Buffer[], decision: Decision, requestId: string): string[] {
-  const headers = decision.limits.length === 0 ? endToEnd(raw) : withOwnLimits(endToEnd(raw), decision)
+  const theirs = endToEnd(raw)
+  const headers = decision.limits.length === 0 ? theirs : withOwnLimits(theirs, decision)
+  const nonce = dpopNonceOf(decision)
+  if (nonce !== null) headers.push('DPoP-Nonce', nonce)
   headers.push('Credence-Request-Id', requestId)
   return headers
 }

@@ -42,7 +42,7 @@ export function upstreamHeaders(
     const name = rawHeaders[i]!
     const value = rawHeaders[i + 1]!
     const { role, folded } = readName(name)
-    if (role === 'dropped') continue
+    if (role === 'dropped' || (role === 'proof' && !decision.public)) continue
     if (role === 'via') {
       via += `${value}, `
       continue

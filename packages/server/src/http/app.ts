@@ -2,6 +2,7 @@ import type { ServerOptions } from 'node:https'
 import { FAULTS, type FaultCode, LookupUnavailable, parseStrictJson } from '@credence/core'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { ListenerTls } from '../client-ca.ts'
 import type { Context } from '../context.ts'
 import type { FieldError } from '../operations/operation.ts'
 import { StoreFault } from '../store/port.ts'
@@ -28,7 +29,7 @@ export interface ListenerOptions {
   /** Of node:http and node:https. */
   readonly http?: ServerOptions
   /** PEM texts; absent or null: plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string } | null
+  readonly tls?: ListenerTls | null
 }
 
 /**

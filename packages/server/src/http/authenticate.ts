@@ -4,7 +4,8 @@ import type { Context } from '../context.ts'
 import { decide } from '../decide.ts'
 import { builtInApiId } from '../ids.ts'
 import type { Actor } from '../operations/operation.ts'
-import { answerTo } from './problem.ts'
+import { ownPresenters } from './presenters.ts'
+import { answerTo, dpopNonceOf } from './problem.ts'
 import { send } from './send.ts'
 
 declare module 'fastify' {
@@ -31,6 +32,7 @@ export function authenticateSelf(context: Context) {
 }
 
 function admit(context: Context, homeApiId: VerifyRequest['homeApiId'], scopes: string | null) {
+  const presenterOf = ownPresenters(context)
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const asking = { requestId: request.id, via: 'admin', workspaceId: context.defaultWorkspaceId } as const
     const decision = await decide(context, asking, {
@@ -47,8 +49,10 @@ function admit(context: Context, homeApiId: VerifyRequest['homeApiId'], scopes: 
       scopes,
       cost: null,
       fresh: false,
-      presenter: null,
+      presenter: presenterOf(request.raw),
     })
+    const nonce = dpopNonceOf(decision)
+    if (nonce !== null) reply.header('DPoP-Nonce', nonce)
     if (decision.code === 'VALID') request.actor = actorOf(decision, request)
     else await send(reply, answerTo(decision, request.id))
   }

@@ -13,9 +13,11 @@ import type { Context } from '../context.ts'
 import { type Asking, decide, observe } from '../decide.ts'
 import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
+import { certificateFinder } from './client-certificate.ts'
 import { type OriginalRequest, originalRequest } from './original-request.ts'
 import { clientFinder, type Peer, peerFinder } from './peer.ts'
-import { answerTo, faultAnswer } from './problem.ts'
+import { type ProxiedDoor, ProxiedPresenter } from './presenters.ts'
+import { answerTo, dpopNonceOf, faultAnswer } from './problem.ts'
 import { afterTheOthers } from './turn.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
@@ -30,6 +32,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
   const peerOf = peerFinder(trustedProxies)
   const clientOf = clientFinder(trustedProxies)
   const findApi = apiFinder(context)
+  const door: ProxiedDoor = { style: forwardStyle, certificateOf: certificateFinder(config), clientOf }
   const told = new Set<string>()
 
   const answer = afterTheOthers((response: ServerResponse, decision: Decision, requestId: string): void => {
@@ -113,11 +116,13 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
   }
 
   function askedAbout(
-    { method, path, query }: OriginalRequest,
+    original: OriginalRequest,
     api: ApiRecord,
     peer: Peer,
-    { rawHeaders }: IncomingMessage,
+    request: IncomingMessage,
   ): VerifyRequest {
+    const { method, path, query } = original
+    const { rawHeaders } = request
     const { ip, secure } = clientOf(peer, rawHeaders)
     return {
       api,
@@ -134,7 +139,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
       scopes: null,
       cost: null,
       fresh: false,
-      presenter: null,
+      presenter: new ProxiedPresenter(door, request, original, peer, api),
     }
   }
 
@@ -162,6 +167,8 @@ function writeAllowed(response: ServerResponse, decision: Decision, requestId: s
     const limits = limitHeaders(decision.limits, decision.retryAfterSeconds)
     for (const name in limits) headers.push(name, limits[name]!)
   }
+  const nonce = dpopNonceOf(decision)
+  if (nonce !== null) headers.push('DPoP-Nonce', nonce)
   headers.push('Credence-Request-Id', requestId, 'Cache-Control', 'no-store', 'Content-Length', '0')
   response.writeHead(200, headers)
   response.end()

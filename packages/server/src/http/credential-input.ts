@@ -1,10 +1,11 @@
-import type { Conditions, Limit, Metadata } from '@credence/core'
+import type { Binding, Conditions, Limit, Metadata } from '@credence/core'
 import { type Static, Type } from 'typebox'
 import type { IssueArguments } from '../operations/issue-credential.ts'
 import { ISSUED_KINDS } from '../operations/kind-fields.ts'
 import { type Reading, readAll, unreadable } from '../operations/reading.ts'
 import type { GrantArguments } from '../operations/resolve-grants.ts'
 import type { CredentialChanges } from '../operations/update-credential.ts'
+import { BindingInput, bindingFromJson } from './binding-json.ts'
 import { conditionsFromJson } from './conditions-json.ts'
 import { limitsFromJson } from './limits-json.ts'
 import {
@@ -34,6 +35,7 @@ const DESCRIBED = {
   expires_at: Type.Optional(Nullable(Timestamp)),
   limits: Type.Optional(Limits),
   conditions: Type.Optional(Nullable(ConditionsShape)),
+  binding: Type.Optional(Nullable(BindingInput)),
   metadata: Type.Optional(MetadataShape),
   tags: Type.Optional(Tags),
 }
@@ -75,6 +77,7 @@ interface Described {
   readonly expires_at?: string | null
   readonly limits?: Static<typeof Limits>
   readonly conditions?: Static<typeof ConditionsShape> | null
+  readonly binding?: Static<typeof BindingInput> | null
 }
 
 export function issueArgumentsFrom(body: Static<typeof IssueBody>): Reading<IssueArguments> {
@@ -98,7 +101,7 @@ export function changesFrom(body: Static<typeof UpdateBody>): Reading<Credential
   }
   const described = readAll(describedFrom(body))
   if (!described.ok) return described
-  const { notBeforeMs, expiresAtMs, limits, conditions } = described.value
+  const { notBeforeMs, expiresAtMs, limits, conditions, binding } = described.value
   const { name, metadata, tags } = body
   const changes: CredentialChanges = {
     ...(grants !== undefined && { grants: grants.map(listedGrant) }),
@@ -108,6 +111,7 @@ export function changesFrom(body: Static<typeof UpdateBody>): Reading<Credential
     ...(body.expires_at !== undefined && { expiresAtMs }),
     ...(body.limits !== undefined && { limits }),
     ...(body.conditions !== undefined && { conditions }),
+    ...(body.binding !== undefined && { binding }),
     ...(metadata !== undefined && { metadata: metadata as Metadata }),
     ...(tags !== undefined && { tags }),
   }
@@ -119,12 +123,14 @@ function describedFrom(body: Described): {
   expiresAtMs: Reading<number | null>
   limits: Reading<Limit[]>
   conditions: Reading<Conditions | null>
+  binding: Reading<Binding | null>
 } {
   return {
     notBeforeMs: timestampFromJson(body.not_before, 'not_before'),
     expiresAtMs: timestampFromJson(body.expires_at, 'expires_at'),
     limits: limitsFromJson(body.limits),
     conditions: conditionsFromJson(body.conditions),
+    binding: bindingFromJson(body.binding),
   }
 }
 

@@ -10,6 +10,7 @@ import {
 import { type Static, Type } from 'typebox'
 import type { CredentialView } from '../operations/show-credential.ts'
 import type { UsageRow } from '../store/usage-port.ts'
+import { BindingShape, bindingToJson } from './binding-json.ts'
 import { conditionsToJson } from './conditions-json.ts'
 import { limitsToJson } from './limits-json.ts'
 import { ConditionsShape, GrantShape, Id, LimitShape, Nullable, OneOf, Strict } from './schemas.ts'
@@ -57,6 +58,7 @@ export const CredentialShape = Strict({
   not_before: Nullable(Time),
   expires_at: Nullable(Time),
   conditions: Nullable(ConditionsShape),
+  binding: Nullable(BindingShape),
   limits: Type.Array(LimitShape),
   metadata: Type.Record(Type.String(), Type.String()),
   tags: Type.Array(Type.String()),
@@ -103,6 +105,7 @@ export function credentialToJson({
     not_before: optionalTimestampToJson(record.notBeforeMs),
     expires_at: optionalTimestampToJson(record.expiresAtMs),
     conditions: conditionsToJson(record.conditions),
+    binding: bindingToJson(record.binding),
     limits: limitsToJson(record.limits),
     metadata: record.metadata,
     tags: [...record.tags],

@@ -9,6 +9,8 @@ export interface OriginalRequest {
   /** As it stands in the path: `orders`, `acme/orders`, or an API's id; percent-escapes decoded. */
   readonly apiRef: string
   readonly method: string
+  /** As it came, in the client's own spelling. */
+  readonly target: string
   /** In canonical form. */
   readonly path: string
   readonly query: string
@@ -71,7 +73,7 @@ function read(ref: string, written: string, target: string): OriginalResult {
   const { path, query } = canonical
   return {
     ok: true,
-    original: { apiRef: decodedRef(ref), method: usual ?? written, path, query },
+    original: { apiRef: decodedRef(ref), method: usual ?? written, target, path, query },
   }
 }
 

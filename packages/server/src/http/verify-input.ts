@@ -1,8 +1,17 @@
-import { clientIp, parseIp, parseScopeExpression, type RawHeaders } from '@credence/core'
+import {
+  clientIp,
+  normalHttpUri,
+  type Presenter,
+  parseIp,
+  parseScopeExpression,
+  type RawHeaders,
+} from '@credence/core'
 import { type Static, Type } from 'typebox'
 import type { FieldError } from '../operations/operation.ts'
 import { type Reading, read, readAll, unreadable } from '../operations/reading.ts'
+import { derFrom } from './certificate-text.ts'
 import { MAX_COUNT, Ref, Strict, Text } from './schemas.ts'
+import { toldPresenter } from './told-presenter.ts'
 
 const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"
 const HeaderValue = Type.String({ maxLength: 16_384 })
@@ -41,6 +50,27 @@ export const VerifyBody = Strict({
         secure: Type.Optional(
           Type.Boolean({ description: 'Whether it came over TLS; false when left out.' }),
         ),
+        uri: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 8192,
+            description:
+              'The absolute URI that the client called, with its query, for proofs of bound credentials (RFC 9449, RFC 9421). From your configuration, never from Host or X-Forwarded-Host of the request.',
+          }),
+        ),
+        client_certificate: Type.Optional(
+          Type.String({
+            maxLength: 16_384,
+            description:
+              "The client's certificate, of the connection: PEM, or DER in base64. A `Client-Cert` among the headers is not believed.",
+          }),
+        ),
+        content: Type.Optional(
+          Type.String({
+            contentEncoding: 'base64',
+            description: 'The content in base64, where a signature covers its digest (RFC 9530).',
+          }),
+        ),
       },
       { description: 'With method and path, the routes of the API decide what is needed.' },
     ),
@@ -74,15 +104,26 @@ export interface AskedRequest {
   readonly cost: number | null
   /** The caller's own last write. */
   readonly atLeast: number
+  /** What its proof is held against. */
+  readonly presenter: Presenter
 }
 
 export function askedRequestFrom(body: Static<typeof VerifyBody>): Reading<AskedRequest> {
   const { request = {}, cost = null, at_least = 0 } = body
-  const parts = readAll({ ip: ipFrom(request.ip), scopes: scopesFrom(body.scopes) })
+  const parts = readAll({
+    ip: ipFrom(request.ip),
+    scopes: scopesFrom(body.scopes),
+    uri: uriFrom(request.uri),
+    certificate: certificateFrom(request.client_certificate),
+    content: contentFrom(request.content),
+  })
   if (!parts.ok) return parts
+  const { ip, scopes, ...told } = parts.value
   const { method = null, path = null, secure = false } = request
   const headers = rawHeadersFrom(request.headers)
-  return read({ ...parts.value, method, target: path, headers, secure, cost, atLeast: Number(at_least) })
+  const presenter = toldPresenter({ ...told, method, headers })
+  const atLeast = Number(at_least)
+  return read({ ip, scopes, method, target: path, headers, secure, cost, atLeast, presenter })
 }
 
 function ipFrom(text: string | undefined): Reading<string | null> {
@@ -105,6 +146,29 @@ function scopesFrom(scopes: string | readonly string[] | undefined): Reading<str
   const expression = list.length === 1 ? list[0]! : list.map((text) => `(${text})`).join(' AND ')
   const whole = parseScopeExpression(expression)
   return whole.ok ? read(expression) : unreadable('scopes', whole.problem)
+}
+
+function uriFrom(text: string | undefined): Reading<string | null> {
+  if (text === undefined) return read(null)
+  return normalHttpUri(text) === null
+    ? unreadable('request.uri', 'must be an absolute http or https URI without user information')
+    : read(text)
+}
+
+function certificateFrom(text: string | undefined): Reading<Uint8Array | null> {
+  if (text === undefined) return read(null)
+  const der = derFrom(text)
+  return der === null
+    ? unreadable('request.client_certificate', 'must be one X.509 certificate, PEM or DER in base64')
+    : read(der)
+}
+
+function contentFrom(text: string | undefined): Reading<Uint8Array | null> {
+  if (text === undefined) return read(null)
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.toString('base64') === text
+    ? read(bytes)
+    : unreadable('request.content', 'must be base64, with its padding')
 }
 
 /** As Node has them: name, value, name, value, in their order and with repetitions. */

@@ -56,9 +56,9 @@ export function toAllow(entry: DecisionEntry): string | null {
     case 'BAD_SIGNATURE':
       return 'Present a token that is signed with a current key of its issuer'
     case 'BINDING_REQUIRED':
-      return 'Present the proof that belongs to the credential'
+      return bindingRequired(decision)
     case 'BINDING_MISMATCH':
-      return 'Present a proof made for this request with the key that the credential is bound to'
+      return `${proofOf(credential)}; the detail says what differs`
     case 'REPLAYED':
       return 'Present a fresh proof or token: each may be used once'
     case 'CONDITION_FAILED':
@@ -80,6 +80,25 @@ function command(credential: CredentialRecord | null, words: string, sentence: s
   if (credential === null) return sentence
   const [verb, ...options] = words.split(' ')
   return ['npx credence credentials', verb, credential.id, ...options].join(' ')
+}
+
+function bindingRequired({ credential, api }: Decision): string {
+  if (credential === null || credential.binding !== null) return proofOf(credential)
+  const demand = `\`requires_binding\` of API ${api?.name ?? ''} is true: set it to false, or bind the credential to a key`
+  return `${demand}: ${command(credential, 'update --bind-dpop key.jwk', '')}`
+}
+
+function proofOf(credential: CredentialRecord | null): string {
+  switch (credential?.binding?.type) {
+    case 'dpop':
+      return 'Present, as Authorization: DPoP or X-API-Key, with a DPoP proof made for this request by the key it is bound to'
+    case 'mtls':
+      return 'Present it over a connection with the client certificate that it is bound to'
+    case 'signature':
+      return 'Sign the request (RFC 9421) with the key that the credential is bound to'
+    default:
+      return 'Present it as Authorization: Bearer or X-API-Key: it is bound to no key'
+  }
 }
 
 function unknownRoute({ decision, method, path }: DecisionEntry): string {

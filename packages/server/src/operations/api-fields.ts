@@ -168,6 +168,11 @@ const TAKEN_HEADERS = new Set([
   ...[
     'accept',
     'www-authenticate',
+    'dpop',
+    'signature',
+    'signature-input',
+    'client-cert',
+    'client-cert-chain',
     'x-real-ip',
     'x-http-method-override',
     'x-method-override',

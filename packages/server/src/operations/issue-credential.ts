@@ -1,5 +1,6 @@
 import {
   type ApiRecord,
+  type Binding,
   type Conditions,
   type CredentialRecord,
   generateId,
@@ -49,6 +50,7 @@ export interface IssueArguments extends KindArguments {
   readonly expiresAtMs: number | null
   readonly limits: readonly Limit[]
   readonly conditions: Conditions | null
+  readonly binding: Binding | null
   readonly metadata: Metadata
   readonly tags: readonly string[]
 }
@@ -119,6 +121,7 @@ async function issue(
       principal: record.principalId,
       grants: grantsForTrail(grants, apis),
       expires_at_ms: record.expiresAtMs,
+      ...(record.binding !== null && { bound_by: record.binding.type, to: record.binding.thumbprint }),
     },
   })
   return written.ok ? done({ record, secret, wasShown: false }, written.position) : withUsername(written)
@@ -130,7 +133,7 @@ async function newCredential(
   args: IssueArguments,
   made: Pick<CredentialRecord, 'principalId' | 'grants' | 'keyPrefix'> & { readonly nowMs: number },
 ): Promise<{ readonly record: CredentialRecord; readonly secret: string | null }> {
-  const { name, notBeforeMs, expiresAtMs, limits, conditions, metadata, tags, password } = args
+  const { name, notBeforeMs, expiresAtMs, limits, conditions, binding, metadata, tags, password } = args
   const { nowMs, principalId, grants } = made
   const { handle, ...place } = placeOf(args, made.keyPrefix)
   const id = generateId(context.randomBytes)
@@ -159,6 +162,7 @@ async function newCredential(
     issuedBy: actor.credentialId,
     ...STANDING_ALONE,
     handle,
+    binding,
   }
   return { record, secret }
 }

@@ -1,4 +1,4 @@
-import type { ApiRecord, Conditions, CredentialRecord, Grant, Limit, Metadata } from '@credence/core'
+import type { ApiRecord, Binding, Conditions, CredentialRecord, Grant, Limit, Metadata } from '@credence/core'
 import type { Context } from '../context.ts'
 import {
   adminPowerOf,
@@ -35,6 +35,7 @@ export interface CredentialChanges {
   readonly expiresAtMs?: number | null
   readonly limits?: readonly Limit[]
   readonly conditions?: Conditions | null
+  readonly binding?: Binding | null
   readonly metadata?: Metadata
   readonly tags?: readonly string[]
 }

@@ -34,7 +34,7 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
   const parsed = parseConfig({}, () => '')
   if (!parsed.ok) throw new Error('the default configuration is refused')
   const config: Config = { ...parsed.config, ...options.config }
-  const { sealingKeys } = new Keyring([['k1', randomBytes(32)]], 'k1')
+  const { sealingKeys, dpopNonceKey } = new Keyring([['k1', randomBytes(32)]], 'k1')
   const { workspaceId, secret } = await bootstrap(
     { store, clock, randomBytes, sealingKeys },
     { adminKey: options.adminKey ?? null },
@@ -48,6 +48,7 @@ export async function createTestContext(options: TestContextOptions = {}): Promi
     usageStore,
     primary: null,
     sealingKeys,
+    dpopNonceKey,
     defaultWorkspaceId: workspaceId,
     log: createLog({ format: 'off', level: 'fatal', isTerminal: false }),
     clock,

@@ -34,7 +34,7 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
   const { config, number, workspaceId, storeName, node } = start
   const store =
     storeName === 'sqlite' ? new WorkerStore(storePath(config), channel) : await openStore(config, () => {})
-  const { sealingKeys } = await keyringFor(config, store)
+  const { sealingKeys, dpopNonceKey } = await keyringFor(config, store)
   const primaryNode = channel.remote<NodeService>('node')
   let leads = await primaryNode.isLeader()
   const context = await assembleContext({
@@ -43,6 +43,7 @@ async function startWorker(channel: Channel, start: WorkerStart): Promise<Listen
     usageStore: usageStoreOver(channel),
     primary: sharedOver(channel),
     sealingKeys,
+    dpopNonceKey,
     defaultWorkspaceId: workspaceId,
     log: createLog({
       format: config.logFormat,

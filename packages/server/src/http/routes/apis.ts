@@ -1,6 +1,7 @@
 import type { ApiRecord } from '@credence/core'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
+import type { ApiFields } from '../../operations/api-fields.ts'
 import { createApi, deleteApi, listApis, showApi, updateApi } from '../../operations/apis.ts'
 import { answersAt } from '../../operations/upstream-check.ts'
 import { ApiChangesShape, ApiShape, apiFromJson, apiToJson, NewApiShape } from '../api-json.ts'
@@ -28,8 +29,11 @@ export function registerApis(app: App, context: Context): void {
   const writes = { onRequest: authenticate(context, 'apis:write') }
   const toJson = (api: ApiRecord) => apiToJson(api, gatewayUrl(context, api), [])
   const render = (api: ApiRecord) => ({ body: toJson(api), revision: api.revision })
-  const renderWritten = async (api: ApiRecord, isProbed: boolean) => {
-    const warnings = isProbed ? await warningsOf(context, api) : []
+  const renderWritten = async (api: ApiRecord, said: Partial<ApiFields>) => {
+    const warnings = [
+      ...(said.upstream === undefined ? [] : await upstreamWarnings(context, api)),
+      ...(said.queryParameter === undefined ? [] : queryWarnings(api)),
+    ]
     return { body: { ...toJson(api), warnings }, revision: api.revision }
   }
 
@@ -40,7 +44,7 @@ export function registerApis(app: App, context: Context): void {
     const args = { ...fields.value, name, audience }
     const outcome = await createApi(context, request.actor, args, idempotentOf(request))
     return respond(request, reply, outcome, async (api) => ({
-      ...(await renderWritten(api, true)),
+      ...(await renderWritten(api, args)),
       status: 201,
     }))
   })
@@ -62,8 +66,7 @@ export function registerApis(app: App, context: Context): void {
     if (!changes.ok) return refuseReading(request, reply, changes)
     const { ref } = request.params
     const outcome = await updateApi(context, request.actor, ref, changes.value, expectedOf(request))
-    const isProbed = changes.value.upstream !== undefined
-    return respond(request, reply, outcome, (api) => renderWritten(api, isProbed))
+    return respond(request, reply, outcome, (api) => renderWritten(api, changes.value))
   })
 
   app.delete('/v1/apis/:ref', { ...writes, schema: DELETE }, async (request, reply) => {
@@ -72,9 +75,16 @@ export function registerApis(app: App, context: Context): void {
   })
 }
 
-async function warningsOf(context: Context, { upstream, workspaceId }: ApiRecord): Promise<string[]> {
+async function upstreamWarnings(context: Context, { upstream, workspaceId }: ApiRecord): Promise<string[]> {
   if (upstream === null || (await answersAt(context, workspaceId, upstream))) return []
   return [`nothing answers at ${upstream} yet`]
+}
+
+function queryWarnings({ queryParameter }: ApiRecord): string[] {
+  if (queryParameter === null) return []
+  return [
+    `keys are now taken from the query parameter ${queryParameter}: URLs end up in logs, histories and Referer headers, so use a header wherever a client can send one`,
+  ]
 }
 
 const CREATE = routeSchema({

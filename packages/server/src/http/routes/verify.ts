@@ -67,7 +67,7 @@ async function decideAsked(
   credential: string | null,
   asked: AskedRequest,
 ): Promise<Decision> {
-  const { method, target, ip, headers, secure, scopes, cost, atLeast } = asked
+  const { method, target, ip, headers, secure, scopes, cost, atLeast, presenter } = asked
   const asking = { requestId: request.id, via: 'verify', workspaceId: request.actor.workspaceId } as const
   const canonical = target === null ? null : canonicalTarget(target)
   const path = canonical?.ok ? canonical.path : null
@@ -89,7 +89,7 @@ async function decideAsked(
     ...{ api, homeApiId: null, credential: given as Presented | null, query, secure, scopes, cost },
     useRoutes: method !== null && path !== null && api.routes.length > 0,
     fresh: context.follower.position < atLeast,
-    presenter: null,
+    presenter,
   })
 }
 
@@ -105,7 +105,10 @@ function givenCredential(
     return refuse(api, 'extract', 'MALFORMED', '`credential` holds what no credential holds, or is too long')
   }
   const inRequest = extract(headers, query, api)
-  if (inRequest.type === 'presented' && inRequest.presented.value === presented.value) return presented
+  if (inRequest.type === 'presented' && inRequest.presented.value === presented.value) {
+    // With the scheme that it came by: a bound credential must not come as Bearer.
+    return inRequest.presented
+  }
   if (inRequest.type === 'refused' && inRequest.code === 'MISSING') return presented
   return refuse(api, 'extract', 'AMBIGUOUS', '`request` holds another credential than `credential`')
 }
