@@ -1,4 +1,5 @@
-import type { Decision, LimitState, VerdictCode } from '@credence/core'
+import type { Decision, VerdictCode } from '@credence/core'
+import { KeptDecision } from './kept-decision.ts'
 import { redactSecrets } from './redact.ts'
 
 /** Where a decision was asked for. `admin` is administration deciding about its own callers. */
@@ -33,40 +34,28 @@ const DEFAULT_CAPACITY = 10_000
 /** Longest path that is kept: ten thousand of the longest that HTTP takes would be a leak. */
 const MAX_PATH_LENGTH = 512
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
-/** A place of the ring. All that it is made of is its own; what it points at is records, and texts. */
-type Place = Mutable<Omit<DecisionEntry, 'decision'>> & {
-  readonly decision: Mutable<Omit<Decision, 'limits'>>
-  /** As many as the most that applied to a decision in this place. */
-  readonly limits: Mutable<LimitState>[]
-  limitCount: number
-}
-
-/**
- * The last decisions, in memory, for `credence why`. Recording is constant time and never fails.
- * A place is written over and not replaced: of objects that live for ten thousand requests each one is copied twice by the
- * collector of the young ones, and then is one for the collector of the old.
- */
+/** The last decisions, in memory, for `credence why`. Recording is constant time and never fails. */
 export class DecisionLog {
   readonly #capacity: number
-  readonly #ring: Place[] = []
+  readonly #ring: KeptDecision[] = []
+  /** Of each place, when it was decided and how long that took. */
+  readonly #timesMs: Float64Array
   /** Where the next entry goes. */
   #next = 0
 
   /** @param capacity how many are kept */
   constructor(capacity: number = DEFAULT_CAPACITY) {
     this.#capacity = capacity
+    this.#timesMs = new Float64Array(2 * capacity)
   }
 
   record(entry: DecisionEntry): void {
-    let place = this.#ring[this.#next]
-    if (place === undefined) {
-      place = newPlace()
-      this.#ring.push(place)
-    }
-    write(entry, place)
-    this.#next = (this.#next + 1) % this.#capacity
+    const at = this.#next
+    if (at === this.#ring.length) this.#ring.push(new KeptDecision())
+    this.#ring[at]!.write(entry, keptPath(entry.path))
+    this.#timesMs[2 * at] = entry.atMs
+    this.#timesMs[2 * at + 1] = entry.durationMs
+    this.#next = at + 1 === this.#capacity ? 0 : at + 1
   }
 
   /**
@@ -93,92 +82,11 @@ export class DecisionLog {
 
   *#newestFirst(): Generator<DecisionEntry> {
     const size = this.#ring.length
-    for (let age = 1; age <= size; age++) yield entryOf(this.#ring[(this.#next - age + size) % size]!)
-  }
-}
-
-function newPlace(): Place {
-  return {
-    requestId: '',
-    workspaceId: '',
-    // Not a whole number, so that V8 has room for any time in the place itself.
-    atMs: Number.NaN,
-    durationMs: Number.NaN,
-    via: 'verify',
-    method: null,
-    path: null,
-    ip: null,
-    decision: {
-      code: 'VALID',
-      failedCheck: null,
-      detail: null,
-      api: null,
-      route: null,
-      public: false,
-      credential: null,
-      version: null,
-      principal: null,
-      scopes: [],
-      required: null,
-      retryAfterSeconds: null,
-      staleSeconds: null,
-    },
-    limits: [],
-    limitCount: 0,
-  }
-}
-
-/** Field by field: Object.assign takes ten times as long. */
-function write(entry: DecisionEntry, place: Place): void {
-  place.requestId = entry.requestId
-  place.workspaceId = entry.workspaceId
-  place.atMs = entry.atMs
-  place.durationMs = entry.durationMs
-  place.via = entry.via
-  place.method = entry.method
-  place.path = keptPath(entry.path)
-  place.ip = entry.ip
-  const { decision } = entry
-  const kept = place.decision
-  kept.code = decision.code
-  kept.failedCheck = decision.failedCheck
-  kept.detail = decision.detail
-  kept.api = decision.api
-  kept.route = decision.route
-  kept.public = decision.public
-  kept.credential = decision.credential
-  kept.version = decision.version
-  kept.principal = decision.principal
-  kept.scopes = decision.scopes
-  kept.required = decision.required
-  kept.retryAfterSeconds = decision.retryAfterSeconds
-  kept.staleSeconds = decision.staleSeconds
-  writeLimits(decision.limits, place)
-}
-
-function writeLimits(limits: readonly LimitState[], place: Place): void {
-  place.limitCount = limits.length
-  for (const [index, limit] of limits.entries()) {
-    const kept = place.limits[index]
-    if (kept === undefined) {
-      place.limits.push({ ...limit })
-      continue
+    for (let age = 1; age <= size; age++) {
+      const at = (this.#next - age + size) % size
+      const [atMs, durationMs] = [this.#timesMs[2 * at]!, this.#timesMs[2 * at + 1]!]
+      yield this.#ring[at]!.read({ atMs, durationMs })
     }
-    kept.name = limit.name
-    kept.owner = limit.owner
-    kept.type = limit.type
-    kept.limit = limit.limit
-    kept.remaining = limit.remaining
-    kept.resetSeconds = limit.resetSeconds
-    kept.windowSeconds = limit.windowSeconds
-  }
-}
-
-/** A copy: the place will be written over. */
-function entryOf({ decision, limits, limitCount, ...entry }: Place): DecisionEntry {
-  return {
-    ...entry,
-    decision: { ...decision, limits: limits.slice(0, limitCount).map((limit) => ({ ...limit })) },
   }
 }
 
