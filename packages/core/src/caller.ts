@@ -69,9 +69,20 @@ export function prepareCaller(
   const { fromMs, untilMs } = life
   const { turn } = lookup
   const scopes = sharedScopes(caller.scopes)
+  // Without spreads, which V8 gives a second object to keep in what they add.
   return {
-    ...{ kind, version, api, credential, principal, roles: roleSlots, scopes, conditions, limits },
-    ...{ fromMs, untilMs, turn },
+    kind,
+    version,
+    api,
+    credential,
+    principal,
+    roles: roleSlots,
+    scopes,
+    conditions,
+    limits,
+    fromMs,
+    untilMs,
+    turn,
   }
 }
 

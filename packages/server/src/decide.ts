@@ -38,18 +38,19 @@ export function observe(
   durationMs: number,
 ): void {
   const atMs = context.clock()
+  const { requestId, via } = asking
   const { method, path, ip } = request
   const workspaceId = decision.credential?.workspaceId ?? asking.workspaceId
-  context.decisions.record({ ...asking, workspaceId, atMs, durationMs, method, path, ip, decision })
+  context.decisions.record({ requestId, workspaceId, via, atMs, durationMs, method, path, ip, decision })
   // Whoever may read the metrics may be a caller too: they must not tell whether an id exists.
-  context.metrics.verified(publicCode(decision.code), asking.via, durationMs)
+  context.metrics.verified(publicCode(decision.code), via, durationMs)
   context.usage.record(decision, { atMs, ip, headers: request.headers })
   if (decision.code !== 'VALID') {
     const { code, detail, failedCheck, api, credential } = decision
     context.log.info(
       {
-        request_id: asking.requestId,
-        via: asking.via,
+        request_id: requestId,
+        via,
         code,
         check: failedCheck,
         detail,

@@ -100,7 +100,11 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
         return refuseNow(refuse(null, 'route', 'ROUTE_UNKNOWN', detail))
       }
       const asked = askedAbout(original, api, peer, request)
-      const deciding = decide(context, { ...asking, workspaceId: api.workspaceId }, asked)
+      const deciding = decide(
+        context,
+        { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
+        asked,
+      )
       if (deciding instanceof Promise) {
         return deciding.then((decision) => answer(response, decision, requestId))
       }

@@ -230,8 +230,9 @@ function countOf(entries: Entries): number {
 function deltasOf(first: Entry | undefined): UsageDelta[] {
   const deltas: UsageDelta[] = []
   for (let entry = first ?? null; entry !== null; ) {
-    const { next, lastUserAgent, ...counted } = entry
-    deltas.push({ ...counted, lastUserAgent: lastUserAgent === null ? null : cleaned(lastUserAgent) })
+    const { next, ...delta } = entry
+    if (delta.lastUserAgent !== null) delta.lastUserAgent = cleaned(delta.lastUserAgent)
+    deltas.push(delta)
     entry = next
   }
   return deltas
