@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { type Decision, publicCode, type VerifyRequest, verifyNow } from '@credence/core'
 import type { Context } from './context.ts'
-import type { DecisionVia } from './observe/decisions.ts'
+import type { DecisionVia } from './observe/decision-entry.ts'
 
 /** Where a decision was asked for, and what the operator will want to find it by. */
 export interface Asking {

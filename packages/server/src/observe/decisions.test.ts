@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Decision, LimitState, VerdictCode } from '@credence/core'
 import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
-import { type DecisionEntry, DecisionLog } from './decisions.ts'
+import type { DecisionEntry } from './decision-entry.ts'
+import { DecisionLog } from './decisions.ts'
 
 const WORKSPACE = 'ws_000000000001'
 

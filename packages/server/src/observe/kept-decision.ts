@@ -1,5 +1,5 @@
 import type { Decision, LimitState } from '@credence/core'
-import type { DecisionEntry } from './decisions.ts'
+import type { DecisionEntry } from './decision-entry.ts'
 
 /** What is no object and no reference to a record stands in arrays of its own. */
 type KeptApart = 'requestId' | 'path' | 'atMs' | 'durationMs'
