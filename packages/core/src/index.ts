@@ -122,8 +122,11 @@ export {
   generateSecret,
   isCredentialId,
   isKeyPrefix,
+  type KeyKind,
+  keyKindOf,
   type ParsedKey,
   parseKey,
+  prefixOfKind,
 } from './key.ts'
 export { KINDS } from './kinds/kinds.ts'
 export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'

@@ -3,7 +3,15 @@ import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { randomBase62 } from './base62.ts'
-import { formatKey, generateId, generateSecret, isKeyPrefix, parseKey } from './key.ts'
+import {
+  formatKey,
+  generateId,
+  generateSecret,
+  isKeyPrefix,
+  keyKindOf,
+  parseKey,
+  prefixOfKind,
+} from './key.ts'
 import { checkProperty } from './testing/rounds.ts'
 
 const aKey = () => formatKey('crd_live', generateId(randomBytes), generateSecret(randomBytes))
@@ -72,6 +80,24 @@ describe('a prefix', () => {
     for (const good of ['a', 'crd_live', 'x9_9']) assert.ok(isKeyPrefix(good), good)
     for (const bad of ['', '_a', 'a_', 'a__b', 'A', '9a', 'a-b', 'a'.repeat(33)])
       assert.ok(!isKeyPrefix(bad), bad)
+  })
+
+  it('that somebody chooses does not end as that of another kind does', () => {
+    for (const bad of ['crd_cs', 'crd_live_at', 'crd_cs_at']) assert.ok(!isKeyPrefix(bad), bad)
+    for (const good of ['cs', 'crd_cs_live', 'crd_acs', 'crd_csat']) assert.ok(isKeyPrefix(good), good)
+  })
+
+  it('says which kind of credential a secret is of, also of the longest', () => {
+    for (const chosen of ['a', 'crd_live', 'p'.repeat(32)]) {
+      for (const kind of ['api_key', 'client_secret', 'access_token'] as const) {
+        const prefix = prefixOfKind(kind, chosen)
+        const key = formatKey(prefix, generateId(randomBytes), generateSecret(randomBytes))
+        assert.equal(keyKindOf(key), kind)
+        assert.deepEqual((parseKey(key) as { prefix: string }).prefix, prefix)
+      }
+    }
+    assert.equal(prefixOfKind('client_secret', 'crd_live'), 'crd_live_cs')
+    assert.equal(keyKindOf('crd_live_cs'), null)
   })
 })
 

@@ -13,15 +13,40 @@ const CHECKSUM_LENGTH = 6
 const BODY_LENGTH = ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
 const PREFIX_MAX_LENGTH = 32
 
+/**
+ * What the prefix of a secret in this format ends in, by its kind: its form alone says what it is, to verify as to a
+ * scanner. No prefix that somebody chooses ends so.
+ */
+const KIND_SUFFIXES = { client_secret: '_cs', access_token: '_at' } as const
+/** The kinds of credential whose secrets have the key format. */
+export type KeyKind = 'api_key' | keyof typeof KIND_SUFFIXES
+const SUFFIX_LENGTH = 3
+
 export interface ParsedKey {
   readonly prefix: string
   readonly id: string
   readonly secret: string
 }
 
-/** A prefix: `[a-z][a-z0-9]*(_[a-z0-9]+)*`, at most 32 characters. */
+/** A prefix that somebody may choose: `[a-z][a-z0-9]*(_[a-z0-9]+)*`, at most 32 characters, and not ending as a kind's. */
 export function isKeyPrefix(text: string): boolean {
-  return text.length <= PREFIX_MAX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
+  const isFree = kindOfPrefix(text) === 'api_key'
+  return isFree && text.length <= PREFIX_MAX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
+}
+
+/** The prefix of secrets of a kind, where keys have this one: `crd_live` gives `crd_live_cs`. */
+export function prefixOfKind(kind: KeyKind, prefix: string): string {
+  return kind === 'api_key' ? prefix : prefix + KIND_SUFFIXES[kind]
+}
+
+function kindOfPrefix(prefix: string): KeyKind {
+  if (prefix.endsWith(KIND_SUFFIXES.client_secret)) return 'client_secret'
+  return prefix.endsWith(KIND_SUFFIXES.access_token) ? 'access_token' : 'api_key'
+}
+
+/** The kind that a presented string is by its form; null: it does not have the form of a key. */
+export function keyKindOf(presented: string): KeyKind | null {
+  return hasKeyForm(presented) ? kindOfPrefix(presented.slice(0, -BODY_LENGTH - 1)) : null
 }
 
 /** Whether a text has the form of a credential's id. */
@@ -43,9 +68,11 @@ export function formatKey(prefix: string, id: string, secret: string): string {
   return head + encodeBase62(crc32(head), CHECKSUM_LENGTH)
 }
 
+const MAX_KEY_LENGTH = PREFIX_MAX_LENGTH + SUFFIX_LENGTH + 1 + BODY_LENGTH
+
 /** Whether a presented string has the form of a key, right or wrong: what parseKey does not call foreign. */
-export function hasKeyForm(presented: string): boolean {
-  return presented.length <= PREFIX_MAX_LENGTH + 1 + BODY_LENGTH && KEY_FORM.test(presented)
+function hasKeyForm(presented: string): boolean {
+  return presented.length <= MAX_KEY_LENGTH && KEY_FORM.test(presented)
 }
 
 /** A prefix, then a body of which no character is an underscore: one way to match, so linear. */

@@ -161,6 +161,10 @@ describe('an API key', () => {
       apiKeyKind.claims({ scheme: 'key', value: `${value.slice(0, -1)}x` }),
       'damaged is still its own',
     )
+    for (const prefix of ['crd_live_cs', 'crd_live_at']) {
+      const ofAnotherKind = formatKey(prefix, absent.id, value.slice(-38, -6))
+      assert.ok(!apiKeyKind.claims({ scheme: 'bearer', value: ofAnotherKind }), prefix)
+    }
     assert.ok(!apiKeyKind.claims({ scheme: 'basic', value }))
     assert.ok(!apiKeyKind.claims({ scheme: 'dpop', value }))
     assert.ok(!apiKeyKind.claims({ scheme: 'key', value: value.slice(1, -1) }))

@@ -1,13 +1,13 @@
 import {
   type ApiRecord,
   canonicalTarget,
-  isKeyPrefix,
   isScope,
   KINDS,
   parseScopeExpression,
   routeProblem,
   scopesNamed,
 } from '@credence/core'
+import { keyPrefixProblem } from './key-prefix.ts'
 import type { FieldError } from './operation.ts'
 
 /** What callers say of an API; the rest of the record is Credence's. */
@@ -86,7 +86,7 @@ export function apiErrors(fields: ApiFields): FieldError[] {
         isOrigin(origin) ? null : 'must be an origin such as https://app.example, or *',
       ),
     ),
-    ...errorIf('key_prefix', prefixProblem(fields.keyPrefix)),
+    ...errorIf('key_prefix', fields.keyPrefix === null ? null : keyPrefixProblem(fields.keyPrefix)),
     ...errorIf('credential_header', headerProblem(fields.credentialHeader)),
   ]
 }
@@ -133,11 +133,6 @@ function basePathProblem(basePath: string): string | null {
 function isOrigin(text: string): boolean {
   if (text === '*') return true
   return /^https?:\/\/[^/]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
-}
-
-function prefixProblem(prefix: string | null): string | null {
-  if (prefix === null || isKeyPrefix(prefix)) return null
-  return 'must be lower-case letters and digits in parts joined by _, at most 32 characters, such as crd_live'
 }
 
 /**

@@ -1,10 +1,11 @@
-import { type CredentialRecord, isKeyPrefix, type WorkspaceRecord } from '@credence/core'
+import type { CredentialRecord, WorkspaceRecord } from '@credence/core'
 import type { Context } from '../context.ts'
 import { looksLikeId } from '../ids.ts'
 import type { Page, Put, RowAt } from '../store/port.ts'
 import { DEFAULT_WORKSPACE_NAME } from './bootstrap.ts'
 import { powerRefusal } from './credential-authority.ts'
 import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts'
+import { keyPrefixProblem } from './key-prefix.ts'
 import { ADMINISTRATOR_NAME, newWorkspace } from './new-workspace.ts'
 import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
 import type { PageRequest } from './page-request.ts'
@@ -35,7 +36,8 @@ export function createWorkspace(
     // The admin key of the new workspace can do everything there, for ever.
     const refusal = ownerOnly(context, actor) ?? powerRefusal(actor, { scopes: [], expiresAtMs: null })
     if (refusal !== null) return refusal
-    if (!isKeyPrefix(args.keyPrefix)) return invalid(PREFIX_ERROR)
+    const problem = keyPrefixProblem(args.keyPrefix)
+    if (problem !== null) return invalid({ field: 'prefix', detail: problem })
     const made = newWorkspace(context, args.name, args.keyPrefix, actor.credentialId)
     const { workspace, credential, puts, secret } = made
     const written = await write(context, actor, {
@@ -53,12 +55,6 @@ export function createWorkspace(
     const workspace = await context.store.read('workspace', credential.workspaceId)
     return workspace === undefined ? notFound('workspace', id) : done({ workspace, credential, secret: null })
   })
-}
-
-const PREFIX_ERROR = {
-  field: 'prefix',
-  detail:
-    'must be lower-case letters and digits in parts joined by _, at most 32 characters, such as crd_test',
 }
 
 /** The workspace `default` sees all of them; another sees only itself. */
@@ -92,7 +88,8 @@ export async function updateWorkspace(
   const stale = staleness(before.revision, expected)
   if (stale !== null) return stale
   const { name = before.name, keyPrefix = before.keyPrefix } = changes
-  if (!isKeyPrefix(keyPrefix)) return invalid(PREFIX_ERROR)
+  const problem = keyPrefixProblem(keyPrefix)
+  if (problem !== null) return invalid({ field: 'prefix', detail: problem })
   if (before.id === context.defaultWorkspaceId && name !== before.name) {
     return failed({ code: 'CONFLICT', detail: `the workspace ${DEFAULT_WORKSPACE_NAME} keeps its name` })
   }
