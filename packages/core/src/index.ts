@@ -106,6 +106,7 @@ export {
 } from './jws.ts'
 export { isJwsAlgorithm, JWS_ALGORITHM_NAMES, type JwsAlgorithmName } from './jws-algorithm.ts'
 export { JwsKeys, MAX_JWS_KEYS, type RefusedJwk } from './jws-keys.ts'
+export { signJwt } from './jws-sign.ts'
 export {
   type ClaimsRefusal,
   type ClaimsResult,
@@ -211,6 +212,9 @@ export {
   type RoleRecord,
   type Route,
   type SecretVersion,
+  SIGNING_KEY_STATES,
+  type SigningKeyRecord,
+  type SigningKeyState,
   STANDING_ALONE,
   TABLE_NAMES,
   type TableName,
@@ -252,6 +256,14 @@ export {
   scopesNamed,
 } from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
+export {
+  isTrusted,
+  openSigningKey,
+  publicJwkOf,
+  type SigningKey,
+  sealSigningKey,
+  signingKeyOf,
+} from './signing-key.ts'
 export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
 export { canonicalTarget } from './target.ts'

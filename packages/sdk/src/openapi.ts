@@ -425,7 +425,7 @@ export type AuditEntry = {
   readonly at: string
   readonly action: string
   readonly target: {
-    readonly type: 'workspace' | 'api' | 'role' | 'principal' | 'credential' | 'issuer'
+    readonly type: 'workspace' | 'api' | 'role' | 'principal' | 'credential' | 'issuer' | 'signing_key'
     readonly id: string
   }
   /** Null: the host itself (first start, recovery). */
@@ -1586,6 +1586,67 @@ export interface Operations {
       }
     }
   }
+  /** List the signing keys */
+  readonly listSigningKeys: {
+    readonly params: null
+    readonly query: null
+    readonly body: null
+    readonly answer: {
+      /** Newest first. */
+      readonly keys: readonly {
+        /** The SHA-256 thumbprint of the public key (RFC 7638). */
+        readonly kid: string
+        readonly algorithm: 'ES256' | 'EdDSA' | 'RS256'
+        /** next: published, signs later; current: signs; retired: what it signed still counts; revoked: nothing does. */
+        readonly state: 'next' | 'current' | 'retired' | 'revoked'
+        /** RFC 3339. */
+        readonly published_at: string
+        /** Since when it is in this state. */
+        readonly since: string
+        /** Of the next key: when it may sign at the earliest. */
+        readonly signs_from: string | null
+        /** Of a retired key: from then on nothing that it signed can still be alive. */
+        readonly trusted_until: string | null
+      }[]
+    }
+  }
+  /** Rotate the signing keys */
+  readonly rotateSigningKeys: {
+    readonly params: null
+    readonly query: null
+    readonly body: {
+      /** After a compromise: at once, and what was signed until now counts no more. */
+      readonly now?: boolean
+    }
+    readonly answer: {
+      /** Newest first. */
+      readonly keys: readonly {
+        /** The SHA-256 thumbprint of the public key (RFC 7638). */
+        readonly kid: string
+        readonly algorithm: 'ES256' | 'EdDSA' | 'RS256'
+        /** next: published, signs later; current: signs; retired: what it signed still counts; revoked: nothing does. */
+        readonly state: 'next' | 'current' | 'retired' | 'revoked'
+        /** RFC 3339. */
+        readonly published_at: string
+        /** Since when it is in this state. */
+        readonly since: string
+        /** Of the next key: when it may sign at the earliest. */
+        readonly signs_from: string | null
+        /** Of a retired key: from then on nothing that it signed can still be alive. */
+        readonly trusted_until: string | null
+      }[]
+      readonly propagation: {
+        /** Nodes of this installation. */
+        readonly nodes: number
+        /** Nodes that act on it already. */
+        readonly confirmed: number
+        /** Milliseconds until they did. */
+        readonly after_ms: number
+        /** After so many milliseconds every node does. */
+        readonly bound_ms: number
+      }
+    }
+  }
   /** Show the credential presented */
   readonly showSelf: {
     readonly params: null
@@ -1736,6 +1797,8 @@ export const OPERATIONS = {
   updateIssuer: { method: 'PATCH', path: '/v1/issuers/{ref}', repeatable: false },
   deleteIssuer: { method: 'DELETE', path: '/v1/issuers/{ref}', repeatable: false },
   revokeTokens: { method: 'POST', path: '/v1/issuers/{ref}/revoke', repeatable: true },
+  listSigningKeys: { method: 'GET', path: '/v1/signing-keys', repeatable: false },
+  rotateSigningKeys: { method: 'POST', path: '/v1/signing-keys/rotate', repeatable: false },
   showSelf: { method: 'GET', path: '/v1/credentials/self', repeatable: false },
   rotateSelf: { method: 'POST', path: '/v1/credentials/self/rotate', repeatable: true },
   revokeSelf: { method: 'POST', path: '/v1/credentials/self/revoke', repeatable: false },

@@ -1,4 +1,4 @@
-import { generateId, ProofCache, type RandomBytes, type SealingKeys, SourceBudget } from '@credence/core'
+import { generateId, ProofCache, type RandomBytes, SourceBudget } from '@credence/core'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { guardedJson } from './issuers/guarded-json.ts'
@@ -20,7 +20,6 @@ export interface Parts extends FeedParts {
   readonly usageStore: UsageStore
   /** The primary of this worker; null: this process has none. */
   readonly primary: Shared | null
-  readonly sealingKeys: SealingKeys
   readonly randomBytes: RandomBytes
   /** Whether memory, event loop and garbage collection are among the metrics. */
   readonly processMetrics: boolean
@@ -46,7 +45,7 @@ const UNPROVEN_ANSWER_MS = 5
 /** Puts the parts of a server together, and has it follow the feed from where the store is now. */
 export async function assembleContext(parts: Parts): Promise<Context> {
   const { config, store, usageStore, sealingKeys, log, clock, randomBytes, every } = parts
-  const { directory, issuers, follower, lookup, members } = await followFeed(parts)
+  const { directory, issuers, publishedKeys, follower, lookup, members } = await followFeed(parts)
   const limits = await openLimits({
     ...{ config, primary: parts.primary, log, clock, every },
     credits: new StoreCredits(store),
@@ -99,6 +98,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     follower,
     members,
     directory,
+    publishedKeys,
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys),

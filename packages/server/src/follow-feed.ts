@@ -1,11 +1,12 @@
 import { hostname } from 'node:os'
 import { performance } from 'node:perf_hooks'
-import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/core'
+import { CachedLookup, Follower, type Lease, type RandomBytes, type SealingKeys } from '@credence/core'
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
 import { IssuerDirectory } from './issuers/issuer-directory.ts'
 import { Members } from './members.ts'
+import { PublishedKeys } from './signing/published-keys.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -27,6 +28,7 @@ export interface FeedParts {
   readonly config: Config
   readonly store: Store
   readonly defaultWorkspaceId: string
+  readonly sealingKeys: SealingKeys
   readonly log: Logger
   readonly clock: () => number
   readonly process: ProcessIdentity
@@ -40,6 +42,7 @@ export interface FeedParts {
 export interface FollowedFeed {
   readonly directory: ApiDirectory
   readonly issuers: IssuerDirectory
+  readonly publishedKeys: PublishedKeys
   readonly follower: Follower
   readonly lookup: CachedLookup
   readonly members: Members
@@ -52,6 +55,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const startedAtMs = clock()
   const directory = new ApiDirectory(store)
   const issuers = new IssuerDirectory(store, parts.defaultWorkspaceId)
+  const publishedKeys = new PublishedKeys(store, parts.sealingKeys)
   let follower: Follower | null = null
   const members = new Members({
     store,
@@ -81,11 +85,13 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
       onTouched: async (table, id) => {
         if (table === 'api') await directory.refresh(id)
         if (table === 'issuer') await issuers.refresh(id)
+        if (table === 'signing_key') await publishedKeys.load()
       },
       onMissed: async () => {
         members.forgetPositions()
         await directory.load()
         await issuers.load()
+        await publishedKeys.load()
       },
       onMoved: (position) => members.moved(position),
       isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
@@ -104,6 +110,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const lookup = new CachedLookup(store, parts.lease ?? following, bounds)
   await directory.load()
   await issuers.load()
+  await publishedKeys.load()
   await following.poll()
-  return { directory, issuers, follower: following, lookup, members }
+  return { directory, issuers, publishedKeys, follower: following, lookup, members }
 }

@@ -11,6 +11,7 @@ import { describeRoutes } from './http/openapi.ts'
 import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
 import { registerVerify } from './http/routes/verify.ts'
+import { registerWellKnown } from './http/well-known.ts'
 import { type Certificate, watchCertificate } from './tls.ts'
 import { VERSION } from './version.ts'
 
@@ -43,6 +44,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
   try {
     await openApp('api', config.listen, certificate, (app) => {
       registerAuthorize(app, context)
+      registerWellKnown(app, context)
       if (config.adminListen === null) registerAdministration(app, context)
       else registerForApplications(app, context)
       if (config.opsListen === null) registerHealth(app, context)

@@ -43,6 +43,7 @@ class MemoryStore implements Store {
     principal: new Map(),
     credential: new Map(),
     issuer: new Map(),
+    signing_key: new Map(),
   }
   #changes: Change[] = []
   #position = 0
@@ -306,6 +307,7 @@ function clash(put: Put, other: AnyRecord): string | null {
     const isFree = [record, other as CredentialRecord].some(({ state }) => state === 'revoked')
     return record.handle !== null && meet && !isFree ? 'handle' : null
   }
+  if (table === 'signing_key') return null
   const same = other as typeof record
   if (table === 'workspace') return same.name === record.name ? 'name' : null
   if (same.workspaceId === record.workspaceId && same.name === record.name) return 'name'

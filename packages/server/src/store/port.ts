@@ -105,7 +105,7 @@ export interface Store {
   close(): Promise<void>
 }
 
-export type NamedTable = Exclude<TableName, 'credential'>
+export type NamedTable = Exclude<TableName, 'credential' | 'signing_key'>
 
 export interface ListQuery {
   /** null lists across workspaces: for `workspace` rows and housekeeping only. */

@@ -140,6 +140,17 @@ export const TABLES = {
     },
     children: {},
   },
+  signing_key: {
+    columns: {
+      ...ROW,
+      algorithm: 'text',
+      state: 'text',
+      stateChangedAtMs: 'integer',
+      sealedKey: 'text',
+      trustedUntilMs: 'integer',
+    },
+    children: {},
+  },
 } as const satisfies {
   [T in TableName]: { columns: ColumnsOf<Omit<Records[T], 'versions'>>; children: Record<string, ChildMap> }
 }
