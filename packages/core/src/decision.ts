@@ -62,6 +62,18 @@ export interface Identity {
   readonly principal: PrincipalRecord
 }
 
+/** The credential that an access token came from, and which of its secret versions was presented for it. */
+export interface Parent {
+  readonly credential: CredentialRecord
+  readonly version: number
+}
+
+/** An identity with all that its life rests on. */
+export interface WholeIdentity extends Identity {
+  /** Null: it came from no other credential. */
+  readonly parent: Parent | null
+}
+
 /** `GET /orders/*`, as docs, logs and `credence why` name a route. */
 export function routeName(route: Route): string {
   return `${route.method} ${route.path}`

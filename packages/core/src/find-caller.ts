@@ -1,13 +1,13 @@
 import { appliedLimits } from './applied-limits.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
-import { type Caller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
-import { type Decision, type Identity, refuse } from './decision.ts'
+import { type FoundCaller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
+import { type Decision, deny, type Parent, refuse, type WholeIdentity } from './decision.ts'
 import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { prove } from './prove.ts'
 import type { ProvenToken } from './proven-token.ts'
-import type { ApiRecord, CredentialKind, RoleRecord, Route } from './records.ts'
-import { anyCovers } from './scope.ts'
+import type { ApiRecord, CredentialKind, CredentialRecord, RoleRecord, Route } from './records.ts'
+import { anyCovers, intersectScopes } from './scope.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** What an identity was proven with. */
@@ -16,6 +16,10 @@ interface Proof {
   readonly key: string
   readonly kind: CredentialKind
   readonly token: ProvenToken | null
+}
+
+interface ProvenIdentity extends WholeIdentity {
+  readonly proof: Proof
 }
 
 /** What was presented to an API. */
@@ -46,7 +50,7 @@ export function recall(
 export async function findCaller(
   { api, route, presented, proofKey, reading }: Presentation,
   verifier: Verifier,
-): Promise<Caller | Decision> {
+): Promise<FoundCaller | Decision> {
   const identity = await identifyBy(presented, proofKey, api, route, reading, verifier)
   return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
 }
@@ -56,7 +60,7 @@ export async function identify(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
-): Promise<(Identity & { readonly proof: Proof }) | Decision> {
+): Promise<ProvenIdentity | Decision> {
   const presented = presentedIn(request, HEADERS_ONLY)
   if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
   return identifyBy(presented, verifier.proofs.keyOf(presented.value), null, null, reading, verifier)
@@ -64,25 +68,39 @@ export async function identify(
 
 /** What follows about an identity from grants, roles and limits; kept beside its proof for its next request. */
 export async function completeCaller(
-  identity: Identity & { readonly api: ApiRecord; readonly proof: Proof },
+  identity: ProvenIdentity & { readonly api: ApiRecord },
   reading: Reading,
   { lookup, proofs }: Verifier,
-): Promise<Caller> {
-  const { api, route, credential, version, principal, proof } = identity
+): Promise<FoundCaller> {
+  const { api, route, credential, version, principal, parent, proof } = identity
   const ids = roleIdsFor(credential, principal, api.id)
+  if (parent !== null) ids.push(...roleIdsFor(parent.credential, principal, api.id))
   const roles = await readRoles(ids, credential.workspaceId, lookup, reading)
-  const granted = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
+  const granted = scopesOf(identity, (id) => roles.get(id))
   // Whoever signs tokens may write any scope into them: what the API does not have is none.
   const scopes =
     proof.token === null ? granted : (granted?.filter((scope) => anyCovers(api.scopes, scope)) ?? null)
-  const limits = appliedLimits(credential, principal, api)
-  const { conditions } = credential
-  const caller = { api, route, credential, version, principal, scopes, conditions, limits }
+  // Counted where they would be without the token: else each new one would be a way around them.
+  const limits = appliedLimits(parent?.credential ?? credential, principal, api)
+  // A token has none of its own.
+  const conditions = (parent?.credential ?? credential).conditions
+  const caller = { api, route, credential, version, principal, parent, scopes, conditions, limits }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))
   const prepared = isWhole ? prepareCaller(caller, proof, [...roles.values()], lookup) : null
   if (prepared !== null) proofs.prepare(proof.key, prepared)
   return caller
+}
+
+/** What it may do at the API now: of an access token what the credential that it came from may, too. */
+function scopesOf(
+  { api, credential, principal, parent }: WholeIdentity & { readonly api: ApiRecord },
+  findRole: (id: string) => RoleRecord | undefined,
+): readonly string[] | null {
+  const own = effectiveScopes(credential, principal, api.id, findRole)
+  if (own === null || parent === null) return own
+  const most = effectiveScopes(parent.credential, principal, api.id, findRole)
+  return most && intersectScopes(own, most)
 }
 
 const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
@@ -104,7 +122,7 @@ async function identifyBy(
   route: Route | null,
   reading: Reading,
   verifier: Verifier,
-): Promise<(Identity & { readonly proof: Proof }) | Decision> {
+): Promise<ProvenIdentity | Decision> {
   const accepts = route?.accepts ?? api?.accepts ?? null
   const result = await prove(presented, proofKey, api, accepts, reading, verifier)
   if (result.type === 'refused') {
@@ -119,7 +137,22 @@ async function identifyBy(
   if (principal === undefined || principal.workspaceId !== credential.workspaceId) {
     return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
   }
-  return { api, route, credential, version, principal, proof: { key: proofKey, kind, token } }
+  const identity = { api, route, credential, version, principal }
+  const parent = await parentOf(credential, verifier.lookup, reading)
+  if (parent === 'gone') return deny(identity, 'state', 'REVOKED', 'the credential it came from is gone')
+  return { ...identity, parent, proof: { key: proofKey, kind, token } }
+}
+
+/** The credential that an access token came from; null: it came from none. */
+async function parentOf(
+  { parentId, parentVersion, workspaceId, principalId }: CredentialRecord,
+  lookup: CachedLookup,
+  reading: Reading,
+): Promise<Parent | null | 'gone'> {
+  if (parentId === null) return null
+  const credential = await lookup.find('credential', parentId, reading)
+  const isIts = credential?.workspaceId === workspaceId && credential.principalId === principalId
+  return isIts && parentVersion !== null ? { credential, version: parentVersion } : 'gone'
 }
 
 /** Those that exist, and in the credential's own workspace. */

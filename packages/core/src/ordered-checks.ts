@@ -1,10 +1,10 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { Reading } from './cached-lookup.ts'
-import type { Caller, LivingCaller } from './caller.ts'
+import type { FoundCaller, LivingCaller } from './caller.ts'
 import { checkConditions } from './condition.ts'
-import { allow, type Decision, deny, passPublic, refuse, routeName } from './decision.ts'
+import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
 import { completeCaller, findCaller, identify, presentedIn, recall } from './find-caller.ts'
-import { lifeProblem } from './life.ts'
+import { type LifeProblem, lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
 import type { ApiRecord } from './records.ts'
 import { routeFor } from './route-for.ts'
@@ -74,14 +74,33 @@ async function runAtHome(request: VerifyRequest, reading: Reading, verifier: Ver
   if (request.homeApiId === null) return allow(identity, [], null, [])
   const homeApiId = request.homeApiId(identity.credential.workspaceId)
   const api = await verifier.lookup.find('api', homeApiId, reading)
-  if (api === undefined) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
+  if (api?.workspaceId !== identity.credential.workspaceId) {
+    return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace has no such API')
+  }
+  const unfit = request.exchange === undefined ? null : exchangeProblem(api, identity, request)
+  if (unfit !== null) return deny({ ...identity, api }, unfit.check, unfit.code, unfit.detail)
   const caller = await completeCaller({ ...identity, api }, reading, verifier)
   return decideAboutFound(caller, null, request, verifier)
 }
 
+/** What is no matter of the credential alone, where it is presented for a token to be had at an API. */
+function exchangeProblem(
+  api: ApiRecord,
+  { credential: { kind } }: Identity,
+  { exchange, secure }: VerifyRequest,
+): LifeProblem {
+  if (api.requiresTls && !secure) {
+    return { check: 'tls', code: 'TLS_REQUIRED', detail: 'the request came without TLS' }
+  }
+  const kinds = exchange!.kindsFor(api)
+  if (kinds.includes(kind)) return null
+  const detail = `no token is had for ${kind} at API ${api.name}, but for ${kinds.join(', ')}`
+  return { check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
+}
+
 /** State, time and audience, as the records say, then what is decided about the living. */
 function decideAboutFound(
-  caller: Caller,
+  caller: FoundCaller,
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
@@ -105,7 +124,9 @@ function decideAbout(
   const { route, scopes, conditions } = caller
   if (conditions !== null) {
     const { method, path, ip } = request
-    const unmet = checkConditions(conditions, { method, path, ip, nowMs })
+    // Methods and paths are those of the API, which is not asked yet: they bind the token that is had here.
+    const bound = request.exchange === undefined ? conditions : { ...conditions, methods: null, paths: null }
+    const unmet = checkConditions(bound, { method, path, ip, nowMs })
     if (unmet !== null) {
       const detail = `${unmet.condition}: ${unmet.detail}`
       return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }

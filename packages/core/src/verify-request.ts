@@ -3,7 +3,7 @@ import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { Limiter } from './limit.ts'
 import type { ProofCache } from './proof-cache.ts'
-import type { ApiRecord } from './records.ts'
+import type { ApiRecord, CredentialKind } from './records.ts'
 import type { SealingKeys } from './seal.ts'
 import type { SourceBudget } from './source-budget.ts'
 import type { TrustedIssuers } from './trusted-issuers.ts'
@@ -17,6 +17,8 @@ export interface VerifyRequest {
    * wherever it may go: no grants, conditions, scopes or limits are looked at.
    */
   readonly homeApiId: ((workspaceId: string) => string) | null
+  /** There when, with `api` null, a token for the API `homeApiId` is asked for, and not the API itself. */
+  readonly exchange?: Exchange
   /** What was presented, when it is given outside of headers; null: it is looked for in them. */
   readonly credential: Presented | null
   readonly headers: RawHeaders
@@ -37,6 +39,11 @@ export interface VerifyRequest {
   readonly cost: number | null
   /** True: read every record anew, for a caller that must see its own write. */
   readonly fresh: boolean
+}
+
+export interface Exchange {
+  /** The kinds of credential for which a token can be had at an API. */
+  kindsFor(api: ApiRecord): readonly CredentialKind[]
 }
 
 export interface Verifier {

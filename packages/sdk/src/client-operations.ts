@@ -114,6 +114,10 @@ export function clientOperations(call: CallOperation) {
       revoke: (ref: string, body: Body<'revokeTokens'>, options?: RepeatableOptions) =>
         call('revokeTokens', { params: { ref }, body }, options),
     },
+    /** A narrower, shorter credential for the one whose key this client has. */
+    tokens: {
+      issue: (body: Body<'issueToken'>, options?: RepeatableOptions) => call('issueToken', { body }, options),
+    },
     /** With which keys the server signs tokens. */
     signingKeys: {
       list: (options?: CallOptions) => call('listSigningKeys', {}, options),

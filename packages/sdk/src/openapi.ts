@@ -111,7 +111,7 @@ export type Route = {
   /** A scope expression. */
   readonly scopes: string | null
   readonly public: boolean
-  readonly accepts: readonly ('api_key' | 'jwt')[] | null
+  readonly accepts: readonly ('api_key' | 'access_token' | 'jwt')[] | null
   readonly cost: number
 }
 
@@ -139,7 +139,7 @@ export type Api = {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly routes: readonly Route[]
-  readonly accepts: readonly ('api_key' | 'jwt')[]
+  readonly accepts: readonly ('api_key' | 'access_token' | 'jwt')[]
   /** Where the gateway forwards to: scheme, host and port. */
   readonly upstream: string | null
   readonly host: string | null
@@ -283,6 +283,8 @@ export type Credential = {
   readonly tags: readonly string[]
   /** The credential that issued this one. */
   readonly issued_by: string | null
+  /** Of an access token: the credential that it came from, and where its use is counted. */
+  readonly parent: string | null
   readonly revision: number
   readonly versions: readonly SecretVersion[]
   /** Every decision about this credential once its secret was proven, refusals included. */
@@ -367,7 +369,7 @@ export type Verdict = {
 export type Decision = {
   readonly request_id: string
   readonly at: string
-  readonly via: 'gateway' | 'forward-auth' | 'verify' | 'admin'
+  readonly via: 'gateway' | 'forward-auth' | 'verify' | 'token' | 'admin'
   /** The exact one: BAD_SECRET is told apart here, and only here. */
   readonly code: VerdictCode
   readonly method: string | null
@@ -597,11 +599,11 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'jwt')[] | null
+        readonly accepts?: readonly ('api_key' | 'access_token' | 'jwt')[] | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'jwt')[]
+      readonly accepts?: readonly ('api_key' | 'access_token' | 'jwt')[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -678,11 +680,11 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'jwt')[] | null
+        readonly accepts?: readonly ('api_key' | 'access_token' | 'jwt')[] | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'jwt')[]
+      readonly accepts?: readonly ('api_key' | 'access_token' | 'jwt')[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -918,6 +920,8 @@ export interface Operations {
       readonly tag?: string
       /** RFC 3339. */
       readonly expires_before?: string
+      /** Access tokens that came from this credential. */
+      readonly parent?: string
     }
     readonly body: null
     readonly answer: {
@@ -1647,6 +1651,35 @@ export interface Operations {
       }
     }
   }
+  /** Get an access token for a credential */
+  readonly issueToken: {
+    readonly params: null
+    readonly query: null
+    readonly body: {
+      /** An id or a name. */
+      readonly api: string
+      /** No more than the credential presented has; left out: all that it has at this API. */
+      readonly scopes?: readonly string[]
+      /** Seconds; 900 when left out. Cut to what the credential presented and the API's max_lifetime_seconds allow: the answer says what came of it. */
+      readonly expires_in?: number
+      /** `opaque` when left out. */
+      readonly format?: 'opaque'
+    }
+    readonly answer: {
+      /** Shown this once. Null in a replay. */
+      readonly access_token: string | null
+      /** How it is presented: a token that is bound to a key (RFC 9449) says DPoP. */
+      readonly token_type: 'Bearer' | 'DPoP'
+      /** Seconds. */
+      readonly expires_in: number
+      /** What it may do, space-separated; not there where that is nothing. */
+      readonly scope?: string
+      /** Made by Credence; never changes. */
+      readonly id: string
+      /** True: an earlier request with this Idempotency-Key was given the token. */
+      readonly token_shown: boolean
+    }
+  }
   /** Show the credential presented */
   readonly showSelf: {
     readonly params: null
@@ -1799,6 +1832,7 @@ export const OPERATIONS = {
   revokeTokens: { method: 'POST', path: '/v1/issuers/{ref}/revoke', repeatable: true },
   listSigningKeys: { method: 'GET', path: '/v1/signing-keys', repeatable: false },
   rotateSigningKeys: { method: 'POST', path: '/v1/signing-keys/rotate', repeatable: false },
+  issueToken: { method: 'POST', path: '/v1/tokens', repeatable: true },
   showSelf: { method: 'GET', path: '/v1/credentials/self', repeatable: false },
   rotateSelf: { method: 'POST', path: '/v1/credentials/self/rotate', repeatable: true },
   revokeSelf: { method: 'POST', path: '/v1/credentials/self/revoke', repeatable: false },

@@ -7,7 +7,10 @@ import type { Store } from './store/port.ts'
 import { every } from './timers.ts'
 
 export interface LeaderWorkOptions {
-  readonly store: Pick<Store, 'lead' | 'forgetIdempotencyBefore' | 'forgetChangesBefore'>
+  readonly store: Pick<
+    Store,
+    'lead' | 'forgetIdempotencyBefore' | 'forgetChangesBefore' | 'forgetAccessTokensBefore'
+  >
   readonly clock: () => number
   /** How long idempotency keys, and entries of the feed, are kept. Milliseconds. */
   readonly idempotencyKeptMs: number
@@ -19,6 +22,8 @@ export interface LeaderWorkOptions {
 
 /** How often a process asks whether it leads, and sweeps if so. Milliseconds. */
 const EVERY_MS = 60_000
+/** How long an access token that ended can still be looked at. Milliseconds. */
+const ENDED_TOKENS_KEPT_MS = 3_600_000
 
 /** What only one process of an installation does: it forgets what nobody needs any more. */
 export class LeaderWork {
@@ -42,6 +47,7 @@ export class LeaderWork {
       if (!this.#isLeader) return
       await store.forgetIdempotencyBefore(clock() - idempotencyKeptMs)
       await store.forgetChangesBefore(clock() - changesKeptMs)
+      await store.forgetAccessTokensBefore(clock() - ENDED_TOKENS_KEPT_MS)
       await keepSigningKeys()
     } catch (error) {
       this.#isLeader = false

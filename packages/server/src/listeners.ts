@@ -10,6 +10,7 @@ import { registerHealth } from './http/health.ts'
 import { describeRoutes } from './http/openapi.ts'
 import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
+import { registerTokens } from './http/routes/tokens.ts'
 import { registerVerify } from './http/routes/verify.ts'
 import { registerWellKnown } from './http/well-known.ts'
 import { type Certificate, watchCertificate } from './tls.ts'
@@ -94,6 +95,7 @@ function registerForApplications(app: App, context: Context): void {
   app.register(async (scope) => {
     registerVerify(scope as App, context)
     registerSelf(scope as App, context)
+    registerTokens(scope as App, context)
   })
 }
 

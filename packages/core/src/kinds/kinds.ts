@@ -1,6 +1,7 @@
+import { accessTokenKind } from './access-token.ts'
 import { apiKeyKind } from './api-key.ts'
 import { jwtKind } from './jwt.ts'
 import type { Kind } from './kind.ts'
 
 /** The kinds in the order in which they are asked. Only "not mine" moves on to the next. */
-export const KINDS: readonly Kind[] = [apiKeyKind, jwtKind]
+export const KINDS: readonly Kind[] = [apiKeyKind, accessTokenKind, jwtKind]

@@ -46,6 +46,7 @@ export const CALLS: Readonly<Record<OperationId, (client: Client) => unknown>> =
   showIssuer: ({ issuers }) => issuers.show('P1'),
   updateIssuer: ({ issuers }) => issuers.update('P1', {}),
   deleteIssuer: ({ issuers }) => issuers.delete('P1'),
+  issueToken: ({ tokens }) => tokens.issue({ api: 'orders' }),
   listSigningKeys: ({ signingKeys }) => signingKeys.list(),
   rotateSigningKeys: ({ signingKeys }) => signingKeys.rotate(),
   revokeTokens: ({ issuers }) => issuers.revoke('P1', { jti: 'a' }),

@@ -13,6 +13,7 @@ import { registerRoles } from './routes/roles.ts'
 import { registerSelf } from './routes/self.ts'
 import { registerSigningKeys } from './routes/signing-keys.ts'
 import { registerStatus } from './routes/status.ts'
+import { registerTokens } from './routes/tokens.ts'
 import { registerVerify } from './routes/verify.ts'
 import { registerWorkspaces } from './routes/workspaces.ts'
 
@@ -25,6 +26,7 @@ const AREAS = [
   registerCredentials,
   registerIssuers,
   registerSigningKeys,
+  registerTokens,
   registerSelf,
   registerVerify,
   registerDecisions,

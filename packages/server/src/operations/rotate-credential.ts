@@ -11,7 +11,7 @@ import {
 } from './credential-authority.ts'
 import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts'
 import { type Issued, makeKey, replayIssued } from './issue-credential.ts'
-import { type Actor, done, failed, notFound, type Outcome } from './operation.ts'
+import { type Actor, done, failed, lastingOnly, notFound, type Outcome } from './operation.ts'
 import { retried } from './retried.ts'
 import { write } from './write.ts'
 
@@ -87,6 +87,7 @@ async function rotate(
   { id, overlapSeconds }: RotateArguments,
   idempotent: IdempotentRequest | null,
 ): Promise<Outcome<Issued>> {
+  if (record.kind === 'access_token') return lastingOnly('rotated')
   const nowMs = context.clock()
   const { key, sealedDigest } = makeKey(context, record, nextVersion(record))
   const outcome = rotated(record, { sealedDigest, nowMs, overlapMs: overlapSeconds * 1000 })

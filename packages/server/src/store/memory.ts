@@ -186,6 +186,13 @@ class MemoryStore implements Store {
     for (const [key, entry] of this.#idempotency) if (entry.createdAtMs < ms) this.#idempotency.delete(key)
   }
 
+  async forgetAccessTokensBefore(ms: number): Promise<void> {
+    this.#open()
+    for (const { id, kind, expiresAtMs } of this.#rows.credential.values())
+      if (kind === 'access_token' && expiresAtMs !== null && expiresAtMs < ms)
+        this.#rows.credential.delete(id)
+  }
+
   async readSetting(name: string): Promise<string | undefined> {
     this.#open()
     return this.#settings.get(name)

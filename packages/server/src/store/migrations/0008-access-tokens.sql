@@ -13,3 +13,8 @@ CREATE TABLE signing_key (
   trusted_until_ms BIGINT
 );
 CREATE INDEX signing_key_listing ON signing_key (workspace_id, created_at_ms DESC, id DESC);
+
+-- Access tokens come and go, by the million: lists leave them out, and whoever forgets them finds those that are over.
+CREATE INDEX credential_lasting ON credential (workspace_id, created_at_ms DESC, id DESC)
+  WHERE kind <> 'access_token';
+CREATE INDEX access_token_end ON credential (expires_at_ms) WHERE kind = 'access_token';
