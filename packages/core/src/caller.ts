@@ -14,6 +14,7 @@ import type {
   PrincipalRecord,
   RoleRecord,
   Route,
+  SigningKeyRecord,
 } from './records.ts'
 
 /** Who is calling an API, and what follows about that from the records alone. */
@@ -46,7 +47,7 @@ export interface PreparedCaller extends Life {
   readonly api: Slot<ApiRecord>
   readonly credential: Slot<CredentialRecord>
   readonly principal: Slot<PrincipalRecord>
-  /** Its roles, and of an access token the credential that it came from. */
+  /** Its roles, and of an access token the credential that it came from and the key that signed it. */
   readonly others: readonly Slot<unknown>[]
   readonly scopes: readonly string[]
   readonly conditions: Conditions | null
@@ -55,10 +56,17 @@ export interface PreparedCaller extends Life {
   readonly turn: number
 }
 
+/** What a caller was proven with. */
+export interface ProofOfCaller {
+  readonly kind: CredentialKind
+  readonly token: ProvenToken | null
+  readonly signedBy: SigningKeyRecord | null
+}
+
 /** Prepares a caller for its next request; null: its state refuses it, or not all that it was made from is cached. */
 export function prepareCaller(
   caller: FoundCaller,
-  { kind, token }: { readonly kind: CredentialKind; readonly token: ProvenToken | null },
+  { kind, token, signedBy }: ProofOfCaller,
   roles: readonly RoleRecord[],
   lookup: CachedLookup,
 ): PreparedCaller | null {
@@ -69,7 +77,7 @@ export function prepareCaller(
   const credential =
     token === null ? lookup.slotOf('credential', caller.credential) : slotOfToken(token, lookup)
   const principal = lookup.slotOf('principal', caller.principal)
-  const others = otherSlots(caller, roles, lookup)
+  const others = otherSlots(caller, signedBy, roles, lookup)
   if (api === null || credential === null || principal === null || others === null) return null
   const { fromMs, untilMs } = life
   const { turn } = lookup
@@ -85,12 +93,14 @@ const NO_OTHERS: readonly Slot<unknown>[] = []
 /** Null: one of them is not cached. */
 function otherSlots(
   { parent }: FoundCaller,
+  signedBy: SigningKeyRecord | null,
   roles: readonly RoleRecord[],
   lookup: CachedLookup,
 ): readonly Slot<unknown>[] | null {
-  if (parent === null && roles.length === 0) return NO_OTHERS
+  if (parent === null && signedBy === null && roles.length === 0) return NO_OTHERS
   const slots: (Slot<unknown> | null)[] = roles.map((role) => lookup.slotOf('role', role))
   if (parent !== null) slots.push(lookup.slotOf('credential', parent.credential))
+  if (signedBy !== null) slots.push(lookup.slotOf('signing_key', signedBy))
   const cached = slots.filter((slot) => slot !== null)
   return cached.length < slots.length ? null : cached
 }

@@ -1,21 +1,24 @@
 import { appliedLimits } from './applied-limits.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
-import { type FoundCaller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
+import {
+  type FoundCaller,
+  type LivingCaller,
+  type ProofOfCaller,
+  prepareCaller,
+  recallCaller,
+} from './caller.ts'
 import { type Decision, deny, type Parent, refuse, type WholeIdentity } from './decision.ts'
 import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { prove } from './prove.ts'
-import type { ProvenToken } from './proven-token.ts'
-import type { ApiRecord, CredentialKind, CredentialRecord, RoleRecord, Route } from './records.ts'
+import type { ApiRecord, CredentialRecord, RoleRecord, Route } from './records.ts'
 import { anyCovers, intersectScopes } from './scope.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** What an identity was proven with. */
-interface Proof {
+interface Proof extends ProofOfCaller {
   /** Under which the proof cache remembers it. */
   readonly key: string
-  readonly kind: CredentialKind
-  readonly token: ProvenToken | null
 }
 
 interface ProvenIdentity extends WholeIdentity {
@@ -128,7 +131,7 @@ async function identifyBy(
   if (result.type === 'refused') {
     return refuse(api, result.check ?? 'secret', result.code, result.detail, route)
   }
-  const { credential, version, kind, token = null } = result
+  const { credential, version, kind, token = null, signedBy = null } = result
   if (api !== null && credential.workspaceId !== api.workspaceId) {
     const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
     return refuse(api, 'secret', 'NOT_FOUND', detail, route)
@@ -140,7 +143,7 @@ async function identifyBy(
   const identity = { api, route, credential, version, principal }
   const parent = await parentOf(credential, verifier.lookup, reading)
   if (parent === 'gone') return deny(identity, 'state', 'REVOKED', 'the credential it came from is gone')
-  return { ...identity, parent, proof: { key: proofKey, kind, token } }
+  return { ...identity, parent, proof: { key: proofKey, kind, token, signedBy } }
 }
 
 /** The credential that an access token came from; null: it came from none. */

@@ -129,6 +129,7 @@ export {
   parseKey,
   prefixOfKind,
 } from './key.ts'
+export { ACCESS_TOKEN_TYPE } from './kinds/access-token.ts'
 export { KINDS } from './kinds/kinds.ts'
 export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
 export { stateProblem, timeProblem } from './life.ts'
@@ -158,6 +159,7 @@ export {
   type MessageAlgorithm,
   type SignatureParameters,
 } from './message-signature.ts'
+export { NO_OWN_TOKENS, OwnTokens } from './own-tokens.ts'
 export {
   type PasswordAttempt,
   PasswordCheck,

@@ -13,6 +13,8 @@ export interface Proven {
   readonly sealedDigest: string
   /** Of a token: what its claims say; there is no record of it. */
   readonly token?: ProvenToken
+  /** Of a JWT of ours: the key that signed it. */
+  readonly signedBy?: string
 }
 
 /** What is remembered of one presented string. */

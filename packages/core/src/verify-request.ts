@@ -2,6 +2,7 @@ import type { CachedLookup } from './cached-lookup.ts'
 import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { Limiter } from './limit.ts'
+import type { OwnTokens } from './own-tokens.ts'
 import type { ProofCache } from './proof-cache.ts'
 import type { ApiRecord, CredentialKind } from './records.ts'
 import type { SealingKeys } from './seal.ts'
@@ -52,6 +53,8 @@ export interface Verifier {
   readonly sealingKeys: SealingKeys
   /** Whose tokens are trusted, see kinds/jwt.ts. */
   readonly issuers: TrustedIssuers
+  /** Which tokens are ours, see kinds/access-token.ts. */
+  readonly ownTokens: OwnTokens
   readonly limiter: Limiter
   readonly clock: () => number
   /** How often the store is read again, for each source, before it is refused. */

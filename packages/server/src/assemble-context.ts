@@ -1,4 +1,4 @@
-import { generateId, ProofCache, type RandomBytes, SourceBudget } from '@credence/core'
+import { generateId, OwnTokens, ProofCache, type RandomBytes, SourceBudget } from '@credence/core'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { guardedJson } from './issuers/guarded-json.ts'
@@ -102,6 +102,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys),
+      ownTokens: new OwnTokens(config.publicUrl, defaultWorkspaceId),
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },

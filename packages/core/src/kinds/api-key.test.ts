@@ -11,8 +11,18 @@ import type { ProofContext } from './kind.ts'
 const absent = { id: 'ZZZZZZZZZZZZ', keyPrefix: 'crd_live' }
 
 function prove(here: Installation, value: string, change: Partial<ProofContext> = {}) {
-  const { lookup, sealingKeys, pace, issuers, clock } = here.verifier
-  const context = { lookup, sealingKeys, pace, issuers, clock, api: null, reading: FROM_CACHE, ...change }
+  const { lookup, sealingKeys, pace, issuers, ownTokens, clock } = here.verifier
+  const context = {
+    lookup,
+    sealingKeys,
+    pace,
+    issuers,
+    ownTokens,
+    clock,
+    api: null,
+    reading: FROM_CACHE,
+    ...change,
+  }
   return apiKeyKind.prove({ scheme: 'key', value }, context)
 }
 

@@ -4,6 +4,7 @@ import { CachedLookup, type RecordReader } from '../cached-lookup.ts'
 import { digestSecret, formatKey } from '../key.ts'
 import type { AppliedLimit, Limiter } from '../limit.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
+import { NO_OWN_TOKENS } from '../own-tokens.ts'
 import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
 import { type SealContext, type SealingKeys, sealDigest } from '../seal.ts'
@@ -47,6 +48,7 @@ export class Installation implements RecordReader {
       proofs: new ProofCache(1000, this.#randomBytes),
       sealingKeys: this.sealingKeys,
       issuers: NO_ISSUERS,
+      ownTokens: NO_OWN_TOKENS,
       limiter,
       clock: () => this.nowMs,
       rereads: new SourceBudget({ perSecond: 1000, burst: 1000, maxSources: 100 }),

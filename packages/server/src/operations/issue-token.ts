@@ -1,10 +1,14 @@
 import {
+  ACCESS_TOKEN_TYPE,
   type ApiRecord,
   anyCovers,
+  type Binding,
   type CredentialRecord,
   generateId,
   type PrincipalRecord,
   prefixOfKind,
+  type SigningKey,
+  signJwt,
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { MAX_TOKEN_LIFE_SECONDS } from '../signing/key-schedule.ts'
@@ -13,7 +17,7 @@ import { grantsForTrail, makeKey } from './issue-credential.ts'
 import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
 import { write } from './write.ts'
 
-export const TOKEN_FORMATS = ['opaque'] as const
+export const TOKEN_FORMATS = ['opaque', 'jwt'] as const
 export type TokenFormat = (typeof TOKEN_FORMATS)[number]
 
 /** Long enough for a job, short enough that a stolen one is soon worth nothing. Seconds. */
@@ -44,7 +48,10 @@ export interface IssuedToken {
   readonly expiresInSeconds: number
 }
 
-type Issuing = Pick<Context, 'store' | 'lookup' | 'follower' | 'clock' | 'randomBytes' | 'sealingKeys'>
+type Issuing = Pick<
+  Context,
+  'store' | 'lookup' | 'follower' | 'clock' | 'randomBytes' | 'sealingKeys' | 'publishedKeys' | 'verifier'
+>
 
 /**
  * Issues an access token: never for more than the credential presented may do at the one API, and never for longer than
@@ -87,10 +94,10 @@ async function issue(
   if (expiresAtMs <= nowMs) {
     return failed({ code: 'CONFLICT', detail: 'the credential presented ends within the second' })
   }
-  const workspace = await context.lookup.get('workspace', actor.workspaceId)
-  if (workspace === undefined) return notFound('workspace', actor.workspaceId)
-  const keyPrefix = prefixOfKind('access_token', api.keyPrefix ?? workspace.keyPrefix)
-  const { record, token } = newToken(context, asker, { scopes: scopes.value, expiresAtMs, keyPrefix, nowMs })
+  const secret = await newSecret(context, asker, args.format)
+  if (!secret.ok) return secret
+  const record = newToken(asker, secret.value, { scopes: scopes.value, expiresAtMs, nowMs })
+  const token = secret.value.token ?? signedToken(secret.value.signer!, record, api, nowMs)
   const written = await write(context, actor, {
     puts: [{ table: 'credential', record }],
     idempotency: idempotencyEntry(idempotent, 'credential', record.id, 200, nowMs),
@@ -148,25 +155,59 @@ function lifeLeft({ expiresAtMs }: CredentialRecord, nowMs: number): number {
   return Math.max(0, Math.floor((expiresAtMs! - wholeSecond(nowMs)) / 1000))
 }
 
-function newToken(
+/** What a token is proven by, and how it is found. */
+interface TokenSecret {
+  readonly id: string
+  readonly keyPrefix: string
+  readonly sealedDigest: string
+  /** What is handed out; null: it is signed, once it is known what it says. */
+  readonly token: string | null
+  readonly signer: { readonly key: SigningKey; readonly issuer: string } | null
+}
+
+async function newSecret(
   context: Issuing,
-  { credential, version, api }: Asker,
-  made: {
-    readonly scopes: readonly string[]
-    readonly expiresAtMs: number
-    readonly keyPrefix: string
-    readonly nowMs: number
-  },
-): { readonly record: CredentialRecord; readonly token: string } {
-  const { scopes, expiresAtMs, keyPrefix, nowMs } = made
-  const { workspaceId } = credential
+  { api, credential: { workspaceId } }: Asker,
+  format: TokenFormat,
+): Promise<Outcome<TokenSecret>> {
   const id = generateId(context.randomBytes)
-  const identity = { id, workspaceId, kind: 'access_token', keyPrefix } as const
-  const { key, sealedDigest } = makeKey(context, identity, 1)
+  if (format === 'jwt') {
+    const issuer = context.verifier.ownTokens.issuerOf(workspaceId)
+    if (issuer === null) {
+      const detail = 'jwt needs an issuer to name: set CREDENCE_PUBLIC_URL, or ask for opaque'
+      return invalid({ field: 'format', detail })
+    }
+    const key = context.publishedKeys.signer
+    if (key === null) {
+      return failed({
+        code: 'CONFLICT',
+        detail: 'the first signing key is being made: try again in a moment',
+      })
+    }
+    // Its signature proves it, so there is nothing to keep that a secret could be compared with.
+    return done({ id, keyPrefix: '', sealedDigest: '', token: null, signer: { key, issuer } })
+  }
+  const workspace = await context.lookup.get('workspace', workspaceId)
+  if (workspace === undefined) return notFound('workspace', workspaceId)
+  const keyPrefix = prefixOfKind('access_token', api.keyPrefix ?? workspace.keyPrefix)
+  const { key: token, sealedDigest } = makeKey(
+    context,
+    { id, workspaceId, kind: 'access_token', keyPrefix },
+    1,
+  )
+  return done({ id, keyPrefix, sealedDigest, token, signer: null })
+}
+
+function newToken(
+  { credential, version, api }: Asker,
+  { id, keyPrefix, sealedDigest }: TokenSecret,
+  made: { readonly scopes: readonly string[]; readonly expiresAtMs: number; readonly nowMs: number },
+): CredentialRecord {
+  const { scopes, expiresAtMs, nowMs } = made
   // A token that was had for a token is its sister, not its child: both die with the credential they come from.
-  const parent = credential.kind === 'access_token' ? credential : null
-  const record: CredentialRecord = {
-    ...identity,
+  const sister = credential.kind === 'access_token' ? credential : null
+  return {
+    ...{ id, workspaceId: credential.workspaceId, kind: 'access_token', keyPrefix },
     ...{ revision: 1, createdAtMs: nowMs, updatedAtMs: nowMs },
     ...{ principalId: credential.principalId, name: null },
     ...{ state: 'active', stateReason: null, stateChangedAtMs: null },
@@ -177,8 +218,38 @@ function newToken(
     versions: [{ version: 1, sealedDigest, createdAtMs: nowMs, endsAtMs: null, revokedAtMs: null }],
     issuedBy: credential.id,
     ...{ handle: null, binding: credential.binding },
-    parentId: parent === null ? credential.id : parent.parentId,
-    parentVersion: parent === null ? version : parent.parentVersion,
+    parentId: sister === null ? credential.id : sister.parentId,
+    parentVersion: sister === null ? version : sister.parentVersion,
   }
-  return { record, token: key }
+}
+
+/**
+ * A JWT of RFC 9068 section 2.2. Its subject and client is the principal, by id: names and metadata stay here, where
+ * whoever may see them can ask for them.
+ */
+export function signedToken(
+  { key, issuer }: NonNullable<TokenSecret['signer']>,
+  { id, principalId, grants, expiresAtMs, binding }: CredentialRecord,
+  { audience }: ApiRecord,
+  nowMs: number,
+): string {
+  const { scopes } = grants[0]!
+  return signJwt(key, ACCESS_TOKEN_TYPE, {
+    ...{ iss: issuer, aud: audience, sub: principalId, client_id: principalId, jti: id },
+    ...{ iat: Math.floor(nowMs / 1000), exp: expiresAtMs! / 1000 },
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(binding !== null && { cnf: confirmationOf(binding) }),
+  })
+}
+
+/** `cnf` (RFC 7800): as RFC 9449 section 6.1, RFC 8705 section 3.1 and RFC 7800 section 3.2 say it. */
+export function confirmationOf(binding: Binding): Readonly<Record<string, unknown>> {
+  switch (binding.type) {
+    case 'dpop':
+      return { jkt: binding.thumbprint }
+    case 'mtls':
+      return { 'x5t#S256': binding.thumbprint }
+    case 'signature':
+      return { jwk: binding.key }
+  }
 }

@@ -46,7 +46,12 @@ const Body = Strict({
       description: `Seconds; ${DEFAULT_TOKEN_LIFE_SECONDS} when left out. Cut to what the credential presented and the API's max_lifetime_seconds allow: the answer says what came of it.`,
     }),
   ),
-  format: Type.Optional(OneOf(TOKEN_FORMATS, { description: '`opaque` when left out.' })),
+  format: Type.Optional(
+    OneOf(TOKEN_FORMATS, {
+      description:
+        '`opaque` when left out: it tells nobody anything, and whoever checks it hears of a revocation. `jwt` (RFC 9068) is for upstreams that check tokens themselves, by `/.well-known/jwks.json`.',
+    }),
+  ),
 })
 
 const Answer = Strict({
