@@ -66,6 +66,8 @@ export interface ApiRecord extends Row {
   readonly requiresTls: boolean
   /** Whether a credential counts only beside a proof of the key that it is bound to. */
   readonly requiresBinding: boolean
+  /** Whether the upstream is told who is calling by a short-lived JWT, instead of by plain headers. */
+  readonly identityToken: boolean
   /** Longest life of a credential issued for this API, in seconds; null: no bound. */
   readonly maxLifetimeSeconds: number | null
   readonly keyPrefix: string | null

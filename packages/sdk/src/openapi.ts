@@ -149,6 +149,7 @@ export type Api = {
     readonly origins: readonly string[]
   } | null
   readonly requires_tls: boolean
+  readonly identity_token: boolean
   readonly max_lifetime_seconds: number | null
   readonly key_prefix: string | null
   readonly query_parameter: string | null
@@ -608,6 +609,8 @@ export interface Operations {
         readonly origins: readonly string[]
       } | null
       readonly requires_tls?: boolean
+      /** True: gateway and forward-auth tell who is calling by a short-lived JWT in `X-Credence-Identity`, which the upstream verifies by `/.well-known/jwks.json`, instead of by plain headers. Needs CREDENCE_PUBLIC_URL. */
+      readonly identity_token?: boolean
       /** Of its credentials. */
       readonly max_lifetime_seconds?: number | null
       readonly key_prefix?: string | null
@@ -689,6 +692,8 @@ export interface Operations {
         readonly origins: readonly string[]
       } | null
       readonly requires_tls?: boolean
+      /** True: gateway and forward-auth tell who is calling by a short-lived JWT in `X-Credence-Identity`, which the upstream verifies by `/.well-known/jwks.json`, instead of by plain headers. Needs CREDENCE_PUBLIC_URL. */
+      readonly identity_token?: boolean
       /** Of its credentials. */
       readonly max_lifetime_seconds?: number | null
       readonly key_prefix?: string | null
@@ -1662,8 +1667,8 @@ export interface Operations {
       readonly scopes?: readonly string[]
       /** Seconds; 900 when left out. Cut to what the credential presented and the API's max_lifetime_seconds allow: the answer says what came of it. */
       readonly expires_in?: number
-      /** `opaque` when left out. */
-      readonly format?: 'opaque'
+      /** `opaque` when left out: it tells nobody anything, and whoever checks it hears of a revocation. `jwt` (RFC 9068) is for upstreams that check tokens themselves, by `/.well-known/jwks.json`. */
+      readonly format?: 'opaque' | 'jwt'
     }
     readonly answer: {
       /** Shown this once. Null in a replay. */

@@ -12,6 +12,7 @@ import { Metrics } from './observe/metrics.ts'
 import { type NodeView, viewOfOne } from './observe/node-view.ts'
 import { UsageRecorder } from './observe/usage.ts'
 import { requestIds } from './request-id.ts'
+import { IdentityTokens } from './signing/identity-tokens.ts'
 import type { UsageStore } from './store/usage-port.ts'
 import { resolveAll, upstreamRulesFor } from './upstream-guard.ts'
 
@@ -87,6 +88,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     issuerKeys.retain((id) => issuers.has(id))
     void issuerKeys.tick()
   })
+  const ownTokens = new OwnTokens(config.publicUrl, defaultWorkspaceId)
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
   const decisions = new DecisionLog()
   const own = viewOfOne(decisions, metrics)
@@ -99,10 +101,11 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     members,
     directory,
     publishedKeys,
+    identityTokens: new IdentityTokens({ publishedKeys, ownTokens, clock, randomBytes }),
     verifier: {
       ...{ lookup, proofs, sealingKeys, limiter, clock },
       issuers: issuerTrust(store, issuers, issuerKeys),
-      ownTokens: new OwnTokens(config.publicUrl, defaultWorkspaceId),
+      ownTokens,
       rereads: new SourceBudget(REREADS),
       pace: () => new Promise((resolve) => setTimeout(resolve, UNPROVEN_ANSWER_MS)),
     },

@@ -77,6 +77,12 @@ const SETTABLE = {
   accepts: Type.Optional(Accepts),
   cors: Type.Optional(Nullable(Cors)),
   requires_tls: Type.Optional(Type.Boolean()),
+  identity_token: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: gateway and forward-auth tell who is calling by a short-lived JWT in `X-Credence-Identity`, which the upstream verifies by `/.well-known/jwks.json`, instead of by plain headers. Needs CREDENCE_PUBLIC_URL.',
+    }),
+  ),
   max_lifetime_seconds: Type.Optional(
     Nullable(Type.Integer({ minimum: 1, maximum: 3_153_600_000, description: 'Of its credentials.' })),
   ),
@@ -136,6 +142,7 @@ export const ApiShape = Strict({
   strip_base_path: Type.Boolean(),
   cors: Nullable(Cors),
   requires_tls: Type.Boolean(),
+  identity_token: Type.Boolean(),
   max_lifetime_seconds: Nullable(Type.Integer()),
   key_prefix: Nullable(Type.String()),
   query_parameter: Nullable(Type.String()),
@@ -171,6 +178,7 @@ export function apiFromJson(json: Static<typeof ApiChangesShape>): Reading<Parti
     stripBasePath: json.strip_base_path,
     corsOrigins: json.cors === null ? [] : json.cors?.origins,
     requiresTls: json.requires_tls,
+    identityToken: json.identity_token,
     requiresBinding: undefined,
     maxLifetimeSeconds: json.max_lifetime_seconds,
     keyPrefix: json.key_prefix,
@@ -224,6 +232,7 @@ export function apiToJson(api: ApiRecord, gatewayUrl: string | null, warnings: r
     strip_base_path: api.stripBasePath,
     cors: api.corsOrigins.length === 0 ? null : { origins: api.corsOrigins },
     requires_tls: api.requiresTls,
+    identity_token: api.identityToken,
     max_lifetime_seconds: api.maxLifetimeSeconds,
     key_prefix: api.keyPrefix,
     query_parameter: api.queryParameter,

@@ -35,6 +35,7 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   outageGraceSeconds: 0,
   exactLimits: false,
   requiresBinding: false,
+  identityToken: false,
   metadata: {},
 }
 

@@ -52,6 +52,7 @@ export const TABLES = {
       corsOrigins: 'json',
       requiresTls: 'boolean',
       requiresBinding: 'boolean',
+      identityToken: 'boolean',
       maxLifetimeSeconds: 'integer',
       keyPrefix: 'text',
       queryParameter: 'text',

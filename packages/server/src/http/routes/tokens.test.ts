@@ -286,6 +286,21 @@ describe('POST /v1/tokens', () => {
     assert.doesNotMatch(trail.text, new RegExp(access_token.slice(-38)))
   })
 
+  it('gives tokens that keep neither the API nor the principal once the credential is gone', async () => {
+    await makeApi(server, 'passing')
+    const { secret, credential } = await issue(server, {
+      ...{ api: 'passing', scopes: ['passing:read'], principal: 'passer-by' },
+    })
+    const { id } = await tokenFor(secret, { api: 'passing' })
+    const gone = (path: string) => server.request('DELETE', path)
+    assert.equal((await gone('/v1/apis/passing')).status, 409, 'the control: a key keeps it')
+    assert.equal((await gone('/v1/principals/passer-by')).status, 409)
+    assert.equal((await gone(`/v1/credentials/${credential.id}`)).status, 204)
+    assert.equal((await gone('/v1/principals/passer-by')).status, 204)
+    assert.equal((await gone('/v1/apis/passing')).status, 204)
+    assert.equal((await server.request('GET', `/v1/credentials/${id}`)).status, 404)
+  })
+
   it('gives tokens that are gone from the store an hour after they ended', async () => {
     const { secret } = await aKey()
     const { access_token, id } = await tokenFor(secret)

@@ -14,6 +14,9 @@ CREATE TABLE signing_key (
 );
 CREATE INDEX signing_key_listing ON signing_key (workspace_id, created_at_ms DESC, id DESC);
 
+-- The release before tells upstreams by plain headers who is calling.
+ALTER TABLE api ADD COLUMN identity_token BIGINT NOT NULL DEFAULT 0;
+
 -- Access tokens come and go, by the million: lists leave them out, and whoever forgets them finds those that are over.
 CREATE INDEX credential_lasting ON credential (workspace_id, created_at_ms DESC, id DESC)
   WHERE kind <> 'access_token';
