@@ -67,7 +67,7 @@ test('every flag of apis create reaches the request', async () => {
       'https://app.example',
     ],
     ...['--requires-tls', '--limit', '1000/1m', '--limit', '5/day', '--exact-limits', '--metadata', 'team=x'],
-    ...['--outage-grace', '2m'],
+    ...['--outage-grace', '2m', '--identity-token'],
   ])
   assert.deepEqual(result.requests[0]?.body, {
     name: 'orders',
@@ -85,6 +85,7 @@ test('every flag of apis create reaches the request', async () => {
     ],
     outage_grace_seconds: 120,
     exact_limits: true,
+    identity_token: true,
     metadata: { team: 'x' },
   })
 })
@@ -105,13 +106,14 @@ test('a route is added and removed on what was read, so that no other change is 
       'GET /orders/*=orders:list',
     ],
     ...['--add-scope', 'orders:list', '--remove-scope', 'orders:read', '--no-requires-tls'],
-    ...['--no-exact-limits'],
+    ...['--no-exact-limits', '--no-identity-token'],
   ])
   assert.equal(result.exitCode, 0)
   assert.equal(result.requests[1]?.headers['if-match'], '"4"')
   assert.deepEqual(result.requests[1]?.body, {
     requires_tls: false,
     exact_limits: false,
+    identity_token: false,
     routes: [
       { method: 'POST', path: '/orders/*', scopes: 'orders:write', public: false },
       { method: 'GET', path: '/orders/*', scopes: 'orders:list' },
