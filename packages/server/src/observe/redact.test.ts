@@ -46,7 +46,8 @@ test('what an Authorization header carries is redacted in any case and encoding'
 
 test('a JWT is redacted wherever it stands, whole or cut', () => {
   const jwt = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'
-  for (const token of [jwt, jwt.slice(0, -9), jwt.slice(0, -12)]) {
+  const keyLike = `eyJhbGci_${ID}${REST}.eyJ_${ID}${REST}.a_${ID}${REST}-c2ln`
+  for (const token of [jwt, jwt.slice(0, -9), jwt.slice(0, -12), keyLike]) {
     assert.equal(redactSecrets(`token="${token}" next`), 'token="[redacted]" next')
   }
 })

@@ -17,9 +17,12 @@ const USER_INFO = /:\/\/[^\s/@"\\]+@/g
  * the public id stay, so that the line still says whose it was. Linear in the length of the text.
  */
 export function redactSecrets(text: string): string {
-  return text
-    .replace(KEY, `$1${REDACTED}`)
-    .replace(AUTHORIZATION, `$1$2${REDACTED}`)
-    .replace(JWT, REDACTED)
-    .replace(USER_INFO, `://${REDACTED}@`)
+  return (
+    text
+      // First: a part of a JWT may look like a key, and what is left around that no longer like a JWT.
+      .replace(JWT, REDACTED)
+      .replace(KEY, `$1${REDACTED}`)
+      .replace(AUTHORIZATION, `$1$2${REDACTED}`)
+      .replace(USER_INFO, `://${REDACTED}@`)
+  )
 }
