@@ -21,7 +21,7 @@ import { write } from './write.ts'
 const FIRST_KEYS_SETTING = 'first_signing_key'
 
 type Host = MakingKeys & {
-  readonly store: Pick<Store, 'list' | 'commit'>
+  readonly store: Pick<Store, 'list' | 'commit' | 'readSetting'>
   readonly config: Pick<
     Config,
     'publicUrl' | 'signingAlgorithm' | 'signingKeyRotationSeconds' | 'signingKeyAheadSeconds'
@@ -53,8 +53,10 @@ export function scheduleOf(config: Host['config']): KeySchedule {
 export async function keepSigningKeys(host: Host): Promise<void> {
   const { store, clock, config } = host
   if (config.publicUrl === null) return
+  // Read first: whoever made them in between is found in the list, or met as a conflict.
+  const wereMade = (await store.readSetting(FIRST_KEYS_SETTING)) !== undefined
   const set = keySetOf(await listSigningKeys(store), clock())
-  const change = await dueChange(host, set)
+  const change = await dueChange(host, set, wereMade)
   if (change !== null) await commitAsHost(host, change)
   if (set.gone.length === 0) return
   const { id } = set.gone[0]!
@@ -65,14 +67,14 @@ export async function keepSigningKeys(host: Host): Promise<void> {
   })
 }
 
-async function dueChange(host: Host, set: KeySet): Promise<KeyChange | null> {
+async function dueChange(host: Host, set: KeySet, wereMade: boolean): Promise<KeyChange | null> {
   const { clock, config } = host
   const nowMs = clock()
   switch (dueStep(set, config.signingAlgorithm, scheduleOf(config), nowMs)) {
     case null:
       return null
     case 'make':
-      return firstKeys(host, set, nowMs)
+      return missingKeys(host, set, wereMade, nowMs)
     case 'replace_next': {
       const record = await newSigningKey(host, config.signingAlgorithm, 'next', nowMs)
       const { id, revision } = set.next!
@@ -88,7 +90,12 @@ async function dueChange(host: Host, set: KeySet): Promise<KeyChange | null> {
 }
 
 /** The first key signs at once: nobody can know an older set that lacks it. */
-async function firstKeys(host: Host, { current }: KeySet, nowMs: number): Promise<KeyChange> {
+async function missingKeys(
+  host: Host,
+  { current }: KeySet,
+  wereMade: boolean,
+  nowMs: number,
+): Promise<KeyChange> {
   const { signingAlgorithm: algorithm } = host.config
   const next = await newSigningKey(host, algorithm, 'next', nowMs)
   const made = current === null ? [await newSigningKey(host, algorithm, 'current', nowMs), next] : [next]
@@ -96,7 +103,7 @@ async function firstKeys(host: Host, { current }: KeySet, nowMs: number): Promis
   return {
     puts: made.map((record) => ({ table: 'signing_key', record })),
     deletes: [],
-    settings: current === null ? [{ name: FIRST_KEYS_SETTING, value: id }] : [],
+    settings: current === null && !wereMade ? [{ name: FIRST_KEYS_SETTING, value: id }] : [],
     ...{ action: 'signing_key.create', targetId: id, detail: { keys: made.map((key) => key.id) } },
   }
 }
