@@ -259,12 +259,12 @@ export {
 } from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
 export {
+  cachedSigningKey,
   isTrusted,
   openSigningKey,
   publicJwkOf,
   type SigningKey,
   sealSigningKey,
-  signingKeyOf,
 } from './signing-key.ts'
 export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'

@@ -66,7 +66,7 @@ export function openSigningKey(record: SigningKeyRecord, sealingKeys: SealingKey
 const opened = new WeakMap<SigningKeyRecord, SigningKey | null>()
 
 /** The same, opened once for each record as it was read: a key costs more to read than a signature to check. */
-export function signingKeyOf(record: SigningKeyRecord, sealingKeys: SealingKeys): SigningKey | null {
+export function cachedSigningKey(record: SigningKeyRecord, sealingKeys: SealingKeys): SigningKey | null {
   let key = opened.get(record)
   if (key === undefined) {
     key = openSigningKey(record, sealingKeys)

@@ -5,7 +5,7 @@ import { checkJwtClaims, type JwtClaims } from '../jwt-claims.ts'
 import { isCredentialId, keyKindOf } from '../key.ts'
 import { NO_OWN_TOKENS, type OwnTokens } from '../own-tokens.ts'
 import type { CredentialRecord, SigningKeyRecord } from '../records.ts'
-import { isTrusted, signingKeyOf } from '../signing-key.ts'
+import { cachedSigningKey, isTrusted } from '../signing-key.ts'
 import type { DenialCode } from '../verdict.ts'
 import { JWS_FORM } from './jwt.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
@@ -64,7 +64,7 @@ async function verifiedBy(
   if (kid === undefined || !KID_FORM.test(kid)) return refused('BAD_SIGNATURE', 'no key of ours has this kid')
   const record = await lookup.find('signing_key', kid, reading)
   if (record === undefined) return refused('BAD_SIGNATURE', 'no key of ours has this kid')
-  const key = signingKeyOf(record, sealingKeys)
+  const key = cachedSigningKey(record, sealingKeys)
   if (key === null || !isTrusted(record, clock())) {
     return refused('BAD_SIGNATURE', `the signing key ${kid} counts no more: it is ${record.state}`)
   }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import {
+  cachedSigningKey,
   isTrusted,
   type SealingKeys,
   type SigningKey,
   type SigningKeyRecord,
-  signingKeyOf,
 } from '@credence/core'
 import type { Store } from '../store/port.ts'
 
@@ -37,14 +37,14 @@ export class PublishedKeys {
   /** The key that signs; null: there is none, since nothing is signed here. */
   get signer(): SigningKey | null {
     const current = this.#records.find(({ state }) => state === 'current')
-    return current === undefined ? null : signingKeyOf(current, this.#sealingKeys)
+    return current === undefined ? null : cachedSigningKey(current, this.#sealingKeys)
   }
 
   /** What those who verify need: every key whose signatures count, and the next one before it signs. */
   jwks(nowMs: number): PublishedJwks {
     const keys = this.#records
       .filter((record) => isTrusted(record, nowMs))
-      .map((record) => signingKeyOf(record, this.#sealingKeys)?.publicJwk)
+      .map((record) => cachedSigningKey(record, this.#sealingKeys)?.publicJwk)
       .filter((jwk) => jwk !== undefined)
     const body = JSON.stringify({ keys })
     return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
