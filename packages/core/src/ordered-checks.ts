@@ -92,9 +92,9 @@ function exchangeProblem(
   if (api.requiresTls && !secure) {
     return { check: 'tls', code: 'TLS_REQUIRED', detail: 'the request came without TLS' }
   }
-  const kinds = exchange!.kindsFor(api)
+  const { kinds } = exchange!
   if (kinds.includes(kind)) return null
-  const detail = `no token is had for ${kind} at API ${api.name}, but for ${kinds.join(', ')}`
+  const detail = `no token is had for ${kind}, but for ${kinds.join(', ')}`
   return { check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
 }
 

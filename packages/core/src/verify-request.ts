@@ -43,8 +43,8 @@ export interface VerifyRequest {
 }
 
 export interface Exchange {
-  /** The kinds of credential for which a token can be had at an API. */
-  kindsFor(api: ApiRecord): readonly CredentialKind[]
+  /** The kinds of credential for which a token can be had. */
+  readonly kinds: readonly CredentialKind[]
 }
 
 export interface Verifier {

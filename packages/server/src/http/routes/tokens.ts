@@ -1,5 +1,4 @@
 import {
-  type ApiRecord,
   type CredentialKind,
   type Decision,
   extract,
@@ -69,12 +68,11 @@ const Answer = Strict({
   }),
 })
 
-/** Kinds for which a token can be had wherever tokens are accepted. A password only where the API takes passwords. */
+/**
+ * Kinds for which a token can be had wherever tokens are accepted. Not a password: a username is one of a workspace, and
+ * which that is nobody knows here before the caller is known.
+ */
 const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'access_token']
-
-function kindsFor({ accepts }: ApiRecord): readonly CredentialKind[] {
-  return accepts.includes('basic') ? [...EXCHANGED, 'basic'] : EXCHANGED
-}
 
 /** `POST /v1/tokens`: whoever presents a credential gets a narrower, shorter one for one API. */
 export function registerTokens(app: App, context: Context): void {
@@ -83,7 +81,7 @@ export function registerTokens(app: App, context: Context): void {
     api: null,
     homeApiId: (workspaceId) =>
       looksLikeId(api) ? api : (context.directory.idOf(workspaceId, api) ?? 'api_unknown'),
-    exchange: { kindsFor },
+    exchange: { kinds: EXCHANGED },
     credential: null,
     headers: request.raw.rawHeaders,
     query: '',
