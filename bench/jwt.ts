@@ -10,6 +10,7 @@ import {
   JwsKeys,
   MemoryLimiter,
   MemoryReplayGuard,
+  NO_OWN_TOKENS,
   ProofCache,
   type RecordReader,
   SourceBudget,
@@ -62,6 +63,7 @@ const verifier: Verifier = {
     { holds: () => true, overdueMs: () => 0 },
     { maxEntries: 100_000, maxBytes: 1e9 },
   ),
+  ownTokens: NO_OWN_TOKENS,
   issuers: {
     candidates: (name) => (name === ISSUER ? [issuer] : []),
     keysOf: () => keys,

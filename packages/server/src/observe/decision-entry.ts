@@ -1,7 +1,7 @@
 import type { Decision } from '@credence/core'
 
-/** Where a decision was asked for. `admin` is administration deciding about its own callers. */
-export const DECISION_VIAS = ['gateway', 'forward-auth', 'verify', 'admin'] as const
+/** Where a decision was asked for. `token`: by whoever asks for a token. `admin` is administration deciding about its own callers. */
+export const DECISION_VIAS = ['gateway', 'forward-auth', 'verify', 'token', 'admin'] as const
 export type DecisionVia = (typeof DECISION_VIAS)[number]
 
 /** A decision and what an operator finds it by. Holds references to records and scalars; never what was presented. */

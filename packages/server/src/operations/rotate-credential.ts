@@ -13,7 +13,7 @@ import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts
 import { type Issued, replayIssued } from './issue-credential.ts'
 import { makeSecret, rotationErrors } from './kind-fields.ts'
 import type { Hashing } from './new-password.ts'
-import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
+import { type Actor, done, failed, invalid, lastingOnly, notFound, type Outcome } from './operation.ts'
 import { retried } from './retried.ts'
 import { write } from './write.ts'
 
@@ -94,6 +94,7 @@ async function rotate(
   { id, overlapSeconds, password }: RotateArguments,
   idempotent: IdempotentRequest | null,
 ): Promise<Outcome<Issued>> {
+  if (record.kind === 'access_token') return lastingOnly('rotated')
   const errors = await rotationErrors(context, record, password)
   if (errors.length > 0) return invalid(...errors)
   const nowMs = context.clock()
