@@ -106,6 +106,7 @@ async function issue(
     target: { table: 'credential', id: record.id },
     detail: {
       ...{ kind: record.kind, format: args.format, parent: record.parentId },
+      ...(record.issuerToken !== null && { parent_jti: record.issuerToken.tokenId }),
       ...{ principal: record.principalId, grants: grantsForTrail(record.grants, [api]) },
       expires_at_ms: expiresAtMs,
     },
@@ -142,7 +143,9 @@ function grantedScopes({ api, scopes }: Asker, asked: readonly string[] | null):
 function endOf({ credential, version, api }: Asker, expiresInSeconds: number, nowMs: number): number {
   const seconds = Math.min(expiresInSeconds, MAX_TOKEN_LIFE_SECONDS, api.maxLifetimeSeconds ?? Infinity)
   const ofVersion = credential.versions.find((one) => one.version === version)?.endsAtMs ?? null
-  const ends = [credential.expiresAtMs, ofVersion].filter((ms) => ms !== null)
+  // The leeway that an issuer's clock is given is no life to hand on (RFC 8693: no longer than the subject's).
+  const ofToken = credential.issuerToken?.expiresAtMs ?? null
+  const ends = [credential.expiresAtMs, ofVersion, ofToken].filter((ms) => ms !== null)
   const firstMs = Math.min(wholeSecond(nowMs) + seconds * 1000, ...ends)
   return wholeSecond(firstMs)
 }
@@ -220,8 +223,15 @@ function newToken(
     issuedBy: credential.id,
     ...{ handle: null, binding: credential.binding },
     parentId: sister === null ? credential.id : sister.parentId,
-    parentVersion: sister === null ? version : sister.parentVersion,
+    parentVersion: versionKept({ credential, version }),
+    issuerToken: credential.issuerToken,
   }
+}
+
+/** An issuer's token has no versions of a secret. */
+function versionKept({ credential, version }: Pick<Asker, 'credential' | 'version'>): number | null {
+  if (credential.kind === 'jwt') return null
+  return credential.kind === 'access_token' ? credential.parentVersion : version
 }
 
 /**

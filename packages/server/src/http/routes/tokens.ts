@@ -73,17 +73,18 @@ const Answer = Strict({
  * Kinds for which a token can be had wherever tokens are accepted. Not a password: a username is one of a workspace, and
  * which that is nobody knows here before the caller is known.
  */
-const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'access_token']
+const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'access_token', 'jwt']
 
 /** `POST /v1/tokens`: whoever presents a credential gets a narrower, shorter one for one API. */
 export function registerTokens(app: App, context: Context): void {
   const clientOf = addressReader(context)
   const presenterOf = ownPresenters(context)
+  const apiIdOf = (workspaceId: string, api: string) =>
+    looksLikeId(api) ? api : (context.directory.idOf(workspaceId, api) ?? null)
   const requestFor = (request: FastifyRequest, api: string): VerifyRequest => ({
     api: null,
-    homeApiId: (workspaceId) =>
-      looksLikeId(api) ? api : (context.directory.idOf(workspaceId, api) ?? 'api_unknown'),
-    exchange: { kinds: EXCHANGED },
+    homeApiId: (workspaceId) => apiIdOf(workspaceId, api) ?? 'api_unknown',
+    exchange: { kinds: EXCHANGED, apiId: apiIdOf(context.defaultWorkspaceId, api) },
     credential: null,
     headers: request.raw.rawHeaders,
     query: '',
@@ -111,7 +112,9 @@ export function registerTokens(app: App, context: Context): void {
     const decision = await decide(context, asking, asked)
     const nonce = dpopNonceOf(decision)
     if (nonce !== null) reply.header('DPoP-Nonce', nonce)
-    if (decision.failedCheck === 'audience' && decision.code === 'WRONG_AUDIENCE') {
+    const isUnknown = decision.failedCheck === 'audience' && decision.code === 'WRONG_AUDIENCE'
+    // Without a credential it is the `aud` of an issuer's token that is another.
+    if (isUnknown && decision.credential !== null) {
       // RFC 8707 section 2: an unknown target, and one that is none for this credential, are told apart for nobody.
       const detail = 'is no API that the credential presented has a grant for'
       return send(reply, operationAnswer(invalid({ field: 'api', detail }).problem, request.id))
