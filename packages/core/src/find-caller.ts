@@ -1,6 +1,6 @@
 import { appliedLimits } from './applied-limits.ts'
 import { comesByBasic } from './basic-credentials.ts'
-import type { CachedLookup, Reading } from './cached-lookup.ts'
+import { type CachedLookup, FROM_STORE, type Reading } from './cached-lookup.ts'
 import {
   type FoundCaller,
   type LivingCaller,
@@ -16,6 +16,7 @@ import { kindOf, prove } from './prove.ts'
 import type { ApiRecord, CredentialRecord, RoleRecord, Route } from './records.ts'
 import { anyCovers, intersectScopes } from './scope.ts'
 import { credentialOfExchanged, TOKEN_VERSION } from './token-credential.ts'
+import { NO_ISSUERS } from './trusted-issuers.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** What an identity was proven with. */
@@ -76,9 +77,11 @@ export async function identify(
   const isForeign = exchange !== undefined && kindOf(presented, verifier.ownTokens)?.kind === 'jwt'
   if (!isForeign) return identifyBy(presented, proofKey, null, null, reading, request, verifier)
   const api = exchange.apiId === null ? undefined : await verifier.lookup.find('api', exchange.apiId, reading)
-  // As where no issuer is trusted: whether there is such an API is told to nobody whom nobody vouches for.
-  if (api === undefined) return refuse(null, 'secret', 'UNTRUSTED_ISSUER', 'there is no such API')
-  return identifyBy(presented, proofKey, api, null, reading, request, verifier)
+  if (api !== undefined) return identifyBy(presented, proofKey, api, null, reading, request, verifier)
+  // As where nobody is trusted, and by no proof of before: whom nobody vouches for is not told which APIs there are.
+  const trustless = { ...verifier, issuers: NO_ISSUERS }
+  const refused = await identifyBy(presented, proofKey, null, null, FROM_STORE, request, trustless)
+  return 'code' in refused ? { ...refused, detail: `${refused.detail}; and the API is not known` } : refused
 }
 
 /** What follows about an identity from grants, roles and limits; kept beside its proof for its next request. */

@@ -228,6 +228,7 @@ export {
   type IssuerDecryption,
   type IssuerKeySource,
   type IssuerRecord,
+  type IssuerToken,
   type Limit,
   type Metadata,
   PRINCIPAL_TYPES,

@@ -5,6 +5,7 @@ import {
   type CredentialRecord,
   confirmationOf,
   generateId,
+  type IssuerToken,
   type PrincipalRecord,
   prefixOfKind,
   type SigningKey,
@@ -224,7 +225,7 @@ function newToken(
     ...{ handle: null, binding: credential.binding },
     parentId: sister === null ? credential.id : sister.parentId,
     parentVersion: versionKept({ credential, version }),
-    issuerToken: credential.issuerToken,
+    issuerToken: issuerTokenKept(credential, nowMs),
   }
 }
 
@@ -232,6 +233,12 @@ function newToken(
 function versionKept({ credential, version }: Pick<Asker, 'credential' | 'version'>): number | null {
   if (credential.kind === 'jwt') return null
   return credential.kind === 'access_token' ? credential.parentVersion : version
+}
+
+/** Whatever its `iat` says by the leeway of a clock, it was there by now: what is revoked up to a later moment is all of these. */
+function issuerTokenKept({ issuerToken }: CredentialRecord, nowMs: number): IssuerToken | null {
+  if (issuerToken === null || issuerToken.issuedAtMs === null) return issuerToken
+  return { ...issuerToken, issuedAtMs: Math.min(issuerToken.issuedAtMs, nowMs) }
 }
 
 /**

@@ -119,13 +119,18 @@ export function registerTokens(app: App, context: Context): void {
       const detail = 'is no API that the credential presented has a grant for'
       return send(reply, operationAnswer(invalid({ field: 'api', detail }).problem, request.id))
     }
-    if (decision.code !== 'VALID') return send(reply, answerTo(decision, request.id))
+    if (decision.code !== 'VALID') return send(reply, answerTo(toTell(decision), request.id))
     const actor = actorOf(decision, request)
     const args = { scopes, expiresInSeconds: expiresInSeconds ?? DEFAULT_TOKEN_LIFE_SECONDS, format }
     const idempotent = idempotentFrom(request, actor)
     const outcome = await issueToken(context, actor, askerOf(decision), args, idempotent)
     return respond(request, reply, outcome, (issued) => ({ body: tokenToJson(issued) }))
   })
+}
+
+/** Until somebody is known, which API was asked for is left out: whether there is such a one is not told. */
+function toTell(decision: Decision): Decision {
+  return decision.credential === null ? { ...decision, api: null, takesBasic: false } : decision
 }
 
 /** Without a credential the body is nobody's business. */
@@ -180,7 +185,7 @@ const ISSUE = routeSchema({
   tag: 'Tokens',
   summary: 'Get an access token for a credential',
   description:
-    'The credential presented gets a narrower and shorter one, for one API of its workspace. No scope of `credence` is needed: whoever may call the API may have a token for it. It can do no more than the credential can, now and later; it counts against the same limits; and it dies with the credential, and with the secret of it that was presented.\n\nA token of a trusted issuer cannot be exchanged here, and no token opens administration.',
+    'The credential presented gets a narrower and shorter one, for one API of its workspace. No scope of `credence` is needed: whoever may call the API may have a token for it. It can do no more than the credential can, now and later; it counts against the same limits; and it dies with the credential, and with the secret of it that was presented.\n\nA token of an issuer that is trusted for that API is taken too, and gives one that each revocation of the issuer goes on to reach; for it, `api` is an id or a name in the workspace `default`. No token opens administration.',
   scope: null,
   success: { status: 200, description: 'The token.', body: Answer, headers: ['Credence-Revision'] },
   refusals: [404, 409],
