@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CachedLookup } from '../cached-lookup.ts'
 import type { IssuerRecord, IssuerToken, Records, TableName } from '../records.ts'
+import { SourceBudget } from '../source-budget.ts'
 import { aRequest, requestAtDoor } from '../testing/installation.ts'
 import { anApi, aPrincipal } from '../testing/records.ts'
 import { anIssuer, type Trusting, trusting } from '../testing/trusting-installation.ts'
@@ -196,6 +197,19 @@ describe("an issuer's token that is to be exchanged", () => {
     }
     here.trust(anIssuer({ id: 'iss_000000000002', apiId: other.id, disabledAtMs: 1 }))
     assert.equal((await exchange(here, other.id)).code, 'DISABLED')
+  })
+
+  it('is not known at an API that is not there, whatever an earlier request proved where none was asked for', async () => {
+    const here = trusting()
+    const rereads = new SourceBudget({ perSecond: 0, burst: 1, maxSources: 1 })
+    const verifier = { ...here.trusting, rereads }
+    const home = aRequest(here.token(), { api: null, homeApiId: null })
+    assert.equal(rereads.take(home.ip!, here.nowMs), true, 'whoever asked often: no refusal is read anew')
+    for (let i = 0; i < 2; i++) assert.equal((await verify(home, verifier)).code, 'VALID')
+    assert.equal(here.keysAsked, 1, 'its proof is remembered')
+    const exchange = { kinds: ['jwt'], apiId: null } as const
+    const refused = await verify({ ...home, homeApiId: () => 'api_unknown', exchange }, verifier)
+    assert.deepEqual([refused.code, refused.credential], ['UNTRUSTED_ISSUER', null])
   })
 
   it('is taken where the API accepts access tokens alone, and is of no kind to exchange where that is said', async () => {

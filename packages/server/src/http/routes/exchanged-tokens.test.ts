@@ -243,6 +243,8 @@ describe("POST /v1/tokens with a trusted issuer's token", () => {
     await made('/v1/issuers', { name, api: 'credence', issuer: sso.url, audience: name, ...keys, claims })
     const jwt = aJwt({ aud: name })
     assert.equal((await server.request('GET', '/v1/credentials', undefined, bearer(jwt))).status, 200)
+    const unknown = await ask(jwt, { api: 'nothing' })
+    assert.equal(unknown.body.code, 'UNTRUSTED_ISSUER', 'whatever was proven for administration')
     assert.deepEqual(fieldsOf(await ask(jwt, { api: 'credence' })), ['api'])
   })
 
