@@ -25,7 +25,7 @@ export async function prove(
   accepts: readonly CredentialKind[],
   reading: Reading,
   { ip: address, secure }: Pick<VerifyRequest, 'ip' | 'secure'>,
-  { lookup, proofs, sealingKeys, pace, issuers, passwords, clock }: Verifier,
+  { lookup, proofs, sealingKeys, pace, issuers, clientKeys, passwords, clock }: Verifier,
 ): Promise<CallerProof> {
   const kind = kindOf(presented)
   if (kind === undefined) return refusedForeign(presented)
@@ -46,7 +46,7 @@ export async function prove(
     proofs.delete(proofKey)
   }
   const result = await kind.prove(presented, {
-    ...{ lookup, sealingKeys, reading, pace, issuers, api, clock, passwords, address },
+    ...{ lookup, sealingKeys, reading, pace, issuers, clientKeys, api, clock, passwords, address },
   })
   if (result.type === 'refused') return result
   if (!remembers) return { ...result, kind: kind.kind }

@@ -11,9 +11,9 @@ import type { ProofContext } from './kind.ts'
 const absent = { id: 'ZZZZZZZZZZZZ', keyPrefix: 'crd_live' }
 
 function prove(here: Installation, value: string, change: Partial<ProofContext> = {}) {
-  const { lookup, sealingKeys, pace, issuers, passwords, clock } = here.verifier
+  const { lookup, sealingKeys, pace, issuers, clientKeys, passwords, clock } = here.verifier
   const context = {
-    ...{ lookup, sealingKeys, pace, issuers, passwords, clock },
+    ...{ lookup, sealingKeys, pace, issuers, clientKeys, passwords, clock },
     ...{ api: null, address: null, reading: FROM_CACHE },
     ...change,
   }

@@ -1,4 +1,5 @@
 import type { CachedLookup, Reading } from '../cached-lookup.ts'
+import type { ClientKeys } from '../client-keys.ts'
 import type { CheckName } from '../decision.ts'
 import type { Presented } from '../extract.ts'
 import type { Passwords } from '../passwords.ts'
@@ -14,6 +15,7 @@ export interface ProofContext {
   readonly sealingKeys: SealingKeys
   readonly reading: Reading
   readonly issuers: TrustedIssuers
+  readonly clientKeys: ClientKeys
   /** Where it was presented; null: at administration, whose API is that of the caller's own workspace. */
   readonly api: ApiRecord | null
   readonly clock: () => number
@@ -51,7 +53,7 @@ export type ProofResult =
  */
 export interface Kind {
   readonly kind: CredentialKind
-  /** True: what it proved is not to be remembered by whoever asks, since it remembers that in a way of its own. */
+  /** True: what it proved is not to be remembered by whoever asks, since it remembers that in a way of its own, or it counts once. */
   readonly remembersItself?: true
   claims(presented: Presented): boolean
   /**
