@@ -174,7 +174,9 @@ export async function replayIssued(
   entry: IdempotencyEntry,
 ): Promise<Outcome<Issued>> {
   const found = await writableCredential(context, actor, entry.id)
-  return found.ok ? done({ record: found.value.record, secret: null, wasShown: true }) : found
+  if (!found.ok) return found
+  const { record } = found.value
+  return done({ record, secret: null, wasShown: record.kind !== 'client_key' })
 }
 
 /** Grants as the audit trail names them: readable, also when an API is gone later. */

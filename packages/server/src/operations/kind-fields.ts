@@ -38,7 +38,10 @@ export async function kindErrors(
   if (kind !== 'basic') {
     const misplaced = Object.entries({ username: written, password }).filter(([, value]) => value !== null)
     return [
-      ...misplaced.map(([field]) => ({ field, detail: 'is for credentials of kind basic only' })),
+      ...misplaced.map(([field]) => ({
+        field,
+        detail: `is for credentials of kind basic, and this one is of kind ${kind}`,
+      })),
       ...(kind === 'client_key' ? homeErrors(grants, apis, 'client keys') : []),
       ...bindingErrors(kind, binding),
     ]
