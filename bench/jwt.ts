@@ -11,6 +11,7 @@ import {
   MemoryLimiter,
   MemoryReplayGuard,
   NO_CLIENT_KEYS,
+  NO_OWN_TOKENS,
   ProofCache,
   type RecordReader,
   SourceBudget,
@@ -63,6 +64,7 @@ const verifier: Verifier = {
     { holds: () => true, overdueMs: () => 0 },
     { maxEntries: 100_000, maxBytes: 1e9 },
   ),
+  ownTokens: NO_OWN_TOKENS,
   issuers: {
     candidates: (name) => (name === ISSUER ? [issuer] : []),
     keysOf: () => keys,

@@ -147,6 +147,7 @@ function verdict(one: Case, { credential, principal }: ProtectedApi): object {
           ],
     retry_after_seconds: headers['retry-after'] === undefined ? null : Number(headers['retry-after']),
     stale_seconds: null,
+    dpop_nonce: null,
     challenge: challenge(code, 'orders', 'orders:read'),
     ...{ status, request_id: 'ID' },
   }

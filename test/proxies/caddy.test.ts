@@ -1,4 +1,5 @@
-import { startCaddy } from './caddy.ts'
+import { certificatesOfCaddy, startCaddy } from './caddy.ts'
+import { testClientCertificates } from './client-certificates.ts'
 import { testGuarantees, without } from './guarantees.ts'
 
 const spoiltBy = (from: string, to = '') => without('Caddyfile', from, to)
@@ -48,3 +49,5 @@ testGuarantees('Caddy', startCaddy, 'forwarded', [
     ),
   },
 ])
+
+testClientCertificates('Caddy', startCaddy, certificatesOfCaddy, spoiltBy('request_header -Client-Cert\n'))

@@ -7,6 +7,8 @@ export interface Address {
   readonly port: number
   /** PEM. */
   readonly ca: string
+  /** The client's own certificate and its key, PEM; left out: it shows none. */
+  readonly shown?: { readonly cert: string; readonly key: string }
 }
 
 export interface Call {
@@ -43,8 +45,9 @@ export async function call(address: Address, given: Call): Promise<CallAnswer> {
 }
 
 /** A connection that speaks HTTP/1.1 over TLS. */
-export async function connected({ port, ca }: Address): Promise<TLSSocket> {
-  const socket = connect({ port, host: '127.0.0.1', servername: HOST, ca, ALPNProtocols: ['http/1.1'] })
+export async function connected({ port, ca, shown = undefined }: Address): Promise<TLSSocket> {
+  const options = { port, host: '127.0.0.1', servername: HOST, ca, ALPNProtocols: ['http/1.1'] }
+  const socket = connect({ ...options, ...shown })
   await once(socket, 'secureConnect')
   socket.on('error', () => {})
   return socket

@@ -1,5 +1,6 @@
+import { testClientCertificates } from './client-certificates.ts'
 import { testGuarantees, without } from './guarantees.ts'
-import { startHaproxy } from './haproxy.ts'
+import { certificatesOfHaproxy, startHaproxy } from './haproxy.ts'
 
 const spoiltBy = (from: string, to = '') => without('haproxy.cfg', from, to)
 
@@ -80,4 +81,11 @@ testGuarantees(
       ),
     },
   ],
+)
+
+testClientCertificates(
+  'HAProxy',
+  startHaproxy,
+  certificatesOfHaproxy,
+  spoiltBy('  http-request del-header Client-Cert\n'),
 )

@@ -51,7 +51,7 @@ interface Issued {
 }
 
 /** @param style CREDENCE_FORWARD_STYLE, as the guide of the proxy says */
-export async function startSite(style: string): Promise<Site> {
+export async function startSite(style: string, env: Readonly<Record<string, string>> = {}): Promise<Site> {
   const folder = temporaryFolder()
   const certificate = makeCertificate(folder, 'site', `DNS:${HOST}`)
   const upstream = await startUpstream()
@@ -61,6 +61,7 @@ export async function startSite(style: string): Promise<Site> {
       CREDENCE_TRUSTED_PROXIES: '127.0.0.1',
       CREDENCE_GATEWAY_LISTEN: 'off',
       CREDENCE_DPOP_NONCES: 'true',
+      ...env,
     },
   })
   const close = async () => {

@@ -11,7 +11,9 @@ import { addPrincipals } from './commands/principals.ts'
 import { addProfile } from './commands/profile.ts'
 import { addRoles } from './commands/roles.ts'
 import { addSelf } from './commands/self.ts'
+import { addSigningKeys } from './commands/signing-keys.ts'
 import { addStatus } from './commands/status.ts'
+import { addTokens } from './commands/tokens.ts'
 import { addVerify } from './commands/verify.ts'
 import { addWhy } from './commands/why.ts'
 import { addWorkspaces } from './commands/workspaces.ts'
@@ -50,7 +52,9 @@ export function makeProgram(terminal: Terminal, exitWith: (code: number) => void
   addRoles(program, wiring)
   addKeys(program, wiring)
   addCredentials(program, wiring)
+  addTokens(program, wiring)
   addIssuers(program, wiring)
+  addSigningKeys(program, wiring)
   addWorkspaces(program, wiring)
   addVerify(program, wiring)
   addWhy(program, wiring)

@@ -48,6 +48,7 @@ export interface ApiResource {
   readonly limits: readonly LimitResource[]
   readonly outage_grace_seconds: number
   readonly exact_limits: boolean
+  readonly identity_token: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly gateway_url: string | null
   readonly built_in: boolean

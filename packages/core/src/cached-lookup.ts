@@ -51,7 +51,8 @@ export interface CacheBounds {
 /** Who gets how much of the memory: credentials are most of what there is. */
 const SHARES: Readonly<Record<TableName, number>> = {
   workspace: 1 / 32,
-  issuer: 1 / 32,
+  issuer: 1 / 64,
+  signing_key: 1 / 64,
   api: 1 / 8,
   role: 1 / 16,
   principal: 1 / 4,
@@ -86,6 +87,7 @@ export class CachedLookup {
       principal: table('principal'),
       credential: table('credential'),
       issuer: table('issuer'),
+      signing_key: table('signing_key'),
     }
   }
 

@@ -1,6 +1,6 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { CachedLookup } from './cached-lookup.ts'
-import type { Identity } from './decision.ts'
+import type { Identity, WholeIdentity } from './decision.ts'
 import { isAlive, type Life, lifeOf } from './life.ts'
 import type { AppliedLimit } from './limit.ts'
 import { type ProvenToken, slotOfToken } from './proven-token.ts'
@@ -14,6 +14,7 @@ import type {
   PrincipalRecord,
   RoleRecord,
   Route,
+  SigningKeyRecord,
 } from './records.ts'
 
 /** Who is calling an API, and what follows about that from the records alone. */
@@ -23,6 +24,11 @@ export interface Caller extends Identity {
   readonly scopes: readonly string[] | null
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
+}
+
+/** A caller whose records have just been found. */
+export interface FoundCaller extends Caller, WholeIdentity {
+  readonly api: ApiRecord
 }
 
 /** A caller that its records let live, and that has a grant for the API. */
@@ -41,7 +47,8 @@ export interface PreparedCaller extends Life {
   readonly api: Slot<ApiRecord>
   readonly credential: Slot<CredentialRecord>
   readonly principal: Slot<PrincipalRecord>
-  readonly roles: readonly Slot<RoleRecord>[]
+  /** Its roles, and of an access token the credential that it came from and the key that signed it. */
+  readonly others: readonly Slot<unknown>[]
   readonly scopes: readonly string[]
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
@@ -49,10 +56,17 @@ export interface PreparedCaller extends Life {
   readonly turn: number
 }
 
+/** What a caller was proven with. */
+export interface ProofOfCaller {
+  readonly kind: CredentialKind
+  readonly token: ProvenToken | null
+  readonly signedBy: SigningKeyRecord | null
+}
+
 /** Prepares a caller for its next request; null: its state refuses it, or not all that it was made from is cached. */
 export function prepareCaller(
-  caller: Caller,
-  { kind, token }: { readonly kind: CredentialKind; readonly token: ProvenToken | null },
+  caller: FoundCaller,
+  { kind, token, signedBy }: ProofOfCaller,
   roles: readonly RoleRecord[],
   lookup: CachedLookup,
 ): PreparedCaller | null {
@@ -63,22 +77,43 @@ export function prepareCaller(
   const credential =
     token === null ? lookup.slotOf('credential', caller.credential) : slotOfToken(token, lookup)
   const principal = lookup.slotOf('principal', caller.principal)
-  const roleSlots = roles.length === 0 ? NO_ROLES : slotsOf(roles, lookup)
-  const areCached = api !== null && credential !== null && principal !== null
-  if (!areCached || roleSlots.length < roles.length) return null
+  const others = otherSlots(caller, signedBy, roles, lookup)
+  if (api === null || credential === null || principal === null || others === null) return null
   const { fromMs, untilMs } = life
   const { turn } = lookup
   const scopes = sharedScopes(caller.scopes)
+  // Without spreads, which V8 gives a second object to keep in what they add.
   return {
-    ...{ kind, version, api, credential, principal, roles: roleSlots, scopes, conditions, limits },
-    ...{ fromMs, untilMs, turn },
+    kind,
+    version,
+    api,
+    credential,
+    principal,
+    others,
+    scopes,
+    conditions,
+    limits,
+    fromMs,
+    untilMs,
+    turn,
   }
 }
 
-const NO_ROLES: readonly Slot<RoleRecord>[] = []
+const NO_OTHERS: readonly Slot<unknown>[] = []
 
-function slotsOf(roles: readonly RoleRecord[], lookup: CachedLookup): readonly Slot<RoleRecord>[] {
-  return roles.map((role) => lookup.slotOf('role', role)).filter((slot) => slot !== null)
+/** Null: one of them is not cached. */
+function otherSlots(
+  { parent }: FoundCaller,
+  signedBy: SigningKeyRecord | null,
+  roles: readonly RoleRecord[],
+  lookup: CachedLookup,
+): readonly Slot<unknown>[] | null {
+  if (parent === null && signedBy === null && roles.length === 0) return NO_OTHERS
+  const slots: (Slot<unknown> | null)[] = roles.map((role) => lookup.slotOf('role', role))
+  if (parent !== null) slots.push(lookup.slotOf('credential', parent.credential))
+  if (signedBy !== null) slots.push(lookup.slotOf('signing_key', signedBy))
+  const cached = slots.filter((slot) => slot !== null)
+  return cached.length < slots.length ? null : cached
 }
 
 /** The caller as it was prepared, for one more request; null: it has to be found anew, or does not live now. */
@@ -93,7 +128,7 @@ export function recallCaller(
   const principal = prepared.principal.record
   if (prepared.api.record !== api || credential === undefined || principal === undefined) return null
   if (prepared.turn !== lookup.turn || !isAlive(prepared, nowMs)) return null
-  for (const role of prepared.roles) if (role.record === undefined) return null
+  for (const other of prepared.others) if (other.record === undefined) return null
   const { version, scopes, conditions, limits } = prepared
   return { api, route, credential, version, principal, scopes, conditions, limits }
 }

@@ -76,6 +76,17 @@ export interface Identity {
   readonly principal: PrincipalRecord
 }
 
+/** The credential that an access token came from, and which of its secret versions was presented for it. */
+export interface Parent {
+  readonly credential: CredentialRecord
+  readonly version: number
+}
+
+/** An identity with all that its life rests on. */
+export interface WholeIdentity extends Identity {
+  /** Null: it came from no other credential. */
+  readonly parent: Parent | null
+}
 /** Every decision names its route, and many are kept: once for all of them. */
 const routeNames = new WeakMap<Route, string>()
 

@@ -1,23 +1,30 @@
 import { appliedLimits } from './applied-limits.ts'
 import { comesByBasic } from './basic-credentials.ts'
 import type { CachedLookup, Reading } from './cached-lookup.ts'
-import { type Caller, type LivingCaller, prepareCaller, recallCaller } from './caller.ts'
-import { type Decision, type Identity, refuse } from './decision.ts'
+import {
+  type FoundCaller,
+  type LivingCaller,
+  type ProofOfCaller,
+  prepareCaller,
+  recallCaller,
+} from './caller.ts'
+import { type Decision, deny, type Parent, refuse, type WholeIdentity } from './decision.ts'
 import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
 import { KINDS } from './kinds/kinds.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { prove } from './prove.ts'
-import type { ProvenToken } from './proven-token.ts'
-import type { ApiRecord, CredentialKind, RoleRecord, Route } from './records.ts'
-import { anyCovers } from './scope.ts'
+import type { ApiRecord, CredentialKind, CredentialRecord, RoleRecord, Route } from './records.ts'
+import { anyCovers, intersectScopes } from './scope.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** What an identity was proven with. */
-interface Proof {
+interface Proof extends ProofOfCaller {
   /** Under which the proof cache remembers it. */
   readonly key: string
-  readonly kind: CredentialKind
-  readonly token: ProvenToken | null
+}
+
+interface ProvenIdentity extends WholeIdentity {
+  readonly proof: Proof
 }
 
 /** What was presented to an API. */
@@ -48,7 +55,7 @@ export function recall(
 export async function findCaller(
   { api, route, presented, proofKey, reading, request }: Presentation,
   verifier: Verifier,
-): Promise<Caller | Decision> {
+): Promise<FoundCaller | Decision> {
   const identity = await identifyBy(presented, proofKey, api, route, reading, request, verifier)
   return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
 }
@@ -59,32 +66,46 @@ export async function identify(
   reading: Reading,
   request: VerifyRequest,
   verifier: Verifier,
-): Promise<(Identity & { readonly proof: Proof }) | Decision> {
+): Promise<ProvenIdentity | Decision> {
   const proofKey = proofKeyOf(presented, verifier)
   return identifyBy(presented, proofKey, null, null, reading, request, verifier)
 }
 
 /** What follows about an identity from grants, roles and limits; kept beside its proof for its next request. */
 export async function completeCaller(
-  identity: Identity & { readonly api: ApiRecord; readonly proof: Proof },
+  identity: ProvenIdentity & { readonly api: ApiRecord },
   reading: Reading,
   { lookup, proofs }: Verifier,
-): Promise<Caller> {
-  const { api, route, credential, version, principal, proof } = identity
+): Promise<FoundCaller> {
+  const { api, route, credential, version, principal, parent, proof } = identity
   const ids = roleIdsFor(credential, principal, api.id)
+  if (parent !== null) ids.push(...roleIdsFor(parent.credential, principal, api.id))
   const roles = await readRoles(ids, credential.workspaceId, lookup, reading)
-  const granted = effectiveScopes(credential, principal, api.id, (id) => roles.get(id))
+  const granted = scopesOf(identity, (id) => roles.get(id))
   // Whoever signs tokens may write any scope into them: what the API does not have is none.
   const scopes =
     proof.token === null ? granted : (granted?.filter((scope) => anyCovers(api.scopes, scope)) ?? null)
-  const limits = appliedLimits(credential, principal, api)
-  const { conditions } = credential
-  const caller = { api, route, credential, version, principal, scopes, conditions, limits }
+  // Counted where they would be without the token: else each new one would be a way around them.
+  const limits = appliedLimits(parent?.credential ?? credential, principal, api)
+  // A token has none of its own.
+  const conditions = (parent?.credential ?? credential).conditions
+  const caller = { api, route, credential, version, principal, parent, scopes, conditions, limits }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))
   const prepared = isWhole ? prepareCaller(caller, proof, [...roles.values()], lookup) : null
   if (prepared !== null) proofs.prepare(proof.key, prepared)
   return caller
+}
+
+/** What it may do at the API now: of an access token what the credential that it came from may, too. */
+function scopesOf(
+  { api, credential, principal, parent }: WholeIdentity & { readonly api: ApiRecord },
+  findRole: (id: string) => RoleRecord | undefined,
+): readonly string[] | null {
+  const own = effectiveScopes(credential, principal, api.id, findRole)
+  if (own === null || parent === null) return own
+  const most = effectiveScopes(parent.credential, principal, api.id, findRole)
+  return most && intersectScopes(own, most)
 }
 
 /**
@@ -135,15 +156,17 @@ async function identifyBy(
   reading: Reading,
   request: VerifyRequest,
   verifier: Verifier,
-): Promise<(Identity & { readonly proof: Proof }) | Decision> {
-  const accepts = route?.accepts ?? api?.accepts ?? AT_HOME
+): Promise<ProvenIdentity | Decision> {
+  // Whether a token is had for its kind, the API says that it is asked for.
+  const atHome = request.exchange === undefined ? AT_HOME : ANY_KIND
+  const accepts = route?.accepts ?? api?.accepts ?? atHome
   const result = await prove(presented, proofKey, api, accepts, reading, request, verifier)
   if (result.type === 'refused') {
     const refusal = refuse(api, result.check ?? 'secret', result.code, result.detail, route)
     const { retryAfterSeconds = refusal.retryAfterSeconds } = result
     return { ...refusal, retryAfterSeconds }
   }
-  const { credential, version, kind, token = null } = result
+  const { credential, version, kind, token = null, signedBy = null } = result
   if (api !== null && credential.workspaceId !== api.workspaceId) {
     const detail = `credential ${credential.id} belongs to workspace ${credential.workspaceId}`
     return refuse(api, 'secret', 'NOT_FOUND', detail, route)
@@ -152,11 +175,27 @@ async function identifyBy(
   if (principal === undefined || principal.workspaceId !== credential.workspaceId) {
     return refuse(api, 'state', 'DISABLED', 'its principal no longer exists', route)
   }
-  return { api, route, credential, version, principal, proof: { key: proofKey, kind, token } }
+  const identity = { api, route, credential, version, principal }
+  const parent = await parentOf(credential, verifier.lookup, reading)
+  if (parent === 'gone') return deny(identity, 'state', 'REVOKED', 'the credential it came from is gone')
+  return { ...identity, parent, proof: { key: proofKey, kind, token, signedBy } }
 }
 
+/** The credential that an access token came from; null: it came from none. */
+async function parentOf(
+  { parentId, parentVersion, workspaceId, principalId }: CredentialRecord,
+  lookup: CachedLookup,
+  reading: Reading,
+): Promise<Parent | null | 'gone'> {
+  if (parentId === null) return null
+  const credential = await lookup.find('credential', parentId, reading)
+  const isIts = credential?.workspaceId === workspaceId && credential.principalId === principalId
+  return isIts && parentVersion !== null ? { credential, version: parentVersion } : 'gone'
+}
+
+const ANY_KIND = KINDS.map(({ kind }) => kind)
 /** What administration takes: passwords, client secrets and client keys count at APIs that say so, and not there. */
-export const AT_HOME: readonly CredentialKind[] = KINDS.map(({ kind }) => kind).filter(
+export const AT_HOME: readonly CredentialKind[] = ANY_KIND.filter(
   (kind) => !comesByBasic(kind) && kind !== 'client_key',
 )
 

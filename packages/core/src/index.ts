@@ -128,6 +128,7 @@ export {
 } from './jws.ts'
 export { isJwsAlgorithm, JWS_ALGORITHM_NAMES, type JwsAlgorithmName } from './jws-algorithm.ts'
 export { JwsKeys, MAX_JWS_KEYS, type RefusedJwk } from './jws-keys.ts'
+export { signJwt } from './jws-sign.ts'
 export {
   type ClaimsRefusal,
   type ClaimsResult,
@@ -150,6 +151,7 @@ export {
   parseKey,
   prefixOfKind,
 } from './key.ts'
+export { ACCESS_TOKEN_TYPE } from './kinds/access-token.ts'
 export { passwordName } from './kinds/basic.ts'
 export { KINDS } from './kinds/kinds.ts'
 export { LeasedLimiter, type LeasedLimiterOptions } from './leased-limiter.ts'
@@ -180,6 +182,7 @@ export {
   type MessageAlgorithm,
   type SignatureParameters,
 } from './message-signature.ts'
+export { NO_OWN_TOKENS, OwnTokens } from './own-tokens.ts'
 export {
   type PasswordAttempt,
   PasswordCheck,
@@ -242,6 +245,9 @@ export {
   type RoleRecord,
   type Route,
   type SecretVersion,
+  SIGNING_KEY_STATES,
+  type SigningKeyRecord,
+  type SigningKeyState,
   STANDING_ALONE,
   TABLE_NAMES,
   type TableName,
@@ -285,6 +291,14 @@ export {
 } from './scope.ts'
 export { openDigest, type SealContext, type SealingKeys, sealDigest } from './seal.ts'
 export { signingKeyOf } from './signature-binding.ts'
+export {
+  cachedSigningKey,
+  isTrusted,
+  openSigningKey,
+  publicJwkOf,
+  type SigningKey,
+  sealSigningKey,
+} from './signing-key.ts'
 export { SourceBudget, type SourceBudgetOptions } from './source-budget.ts'
 export { parseStrictJson, type StrictJson } from './strict-json.ts'
 export { canonicalTarget } from './target.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Identity } from './decision.ts'
+import type { Identity, WholeIdentity } from './decision.ts'
 import { isAlive, type Life, lifeOf, lifeProblem } from './life.ts'
 import { CREDENTIAL_STATES } from './records.ts'
 import { aCredential, aPrincipal } from './testing/records.ts'
@@ -29,9 +29,17 @@ const anyIdentity: fc.Arbitrary<Identity> = fc
     }),
   }))
 
+/** Alone, or come from another credential. */
+const anyWhole: fc.Arbitrary<WholeIdentity> = fc
+  .tuple(anyIdentity, fc.option(anyIdentity))
+  .map(([identity, parent]) => ({
+    ...identity,
+    parent: parent && { credential: parent.credential, version: parent.version },
+  }))
+
 /** At every moment, whoever is alive is whoever has no problem. */
-function agrees(life: (identity: Identity) => Life | null) {
-  return fc.property(anyIdentity, (identity) => {
+function agrees(life: (identity: WholeIdentity) => Life | null) {
+  return fc.property(anyWhole, (identity) => {
     const known = life(identity)
     for (let nowMs = -1; nowMs <= 21; nowMs += 1) {
       assert.equal(known !== null && isAlive(known, nowMs), lifeProblem(identity, nowMs) === null)
@@ -45,11 +53,20 @@ describe('the life of an identity', () => {
   })
 
   it('negative control: a life that overlooks the end of a version is found out', () => {
-    const careless = (identity: Identity) =>
+    const careless = (identity: WholeIdentity) =>
       lifeOf(identity) && {
         fromMs: identity.credential.notBeforeMs,
         untilMs: identity.credential.expiresAtMs,
       }
     assert.ok(refutes(1000, agrees(careless)))
+  })
+
+  it('negative control: a life that overlooks the credential that a token came from is found out', () => {
+    assert.ok(
+      refutes(
+        1000,
+        agrees((identity) => lifeOf({ ...identity, parent: null })),
+      ),
+    )
   })
 })

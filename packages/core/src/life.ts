@@ -1,4 +1,4 @@
-import type { CheckName, Identity } from './decision.ts'
+import type { CheckName, Identity, WholeIdentity } from './decision.ts'
 import type { CredentialRecord, SecretVersion } from './records.ts'
 import type { DenialCode } from './verdict.ts'
 
@@ -10,8 +10,24 @@ export type LifeProblem = {
 } | null
 
 /** Why the credential cannot be used at this moment; null: it can. */
-export function lifeProblem(identity: Identity, nowMs: number): LifeProblem {
-  return stateProblem(identity) ?? timeProblem(identity, nowMs)
+export function lifeProblem(identity: WholeIdentity, nowMs: number): LifeProblem {
+  const parent = parentOf(identity)
+  return (
+    stateProblem(identity) ??
+    ofParent(parent && stateProblem(parent), parent) ??
+    timeProblem(identity, nowMs) ??
+    ofParent(parent && timeProblem(parent, nowMs), parent)
+  )
+}
+
+/** An access token lives no longer than the credential that it came from, and than the secret that it was asked with. */
+function parentOf({ parent, ...identity }: WholeIdentity): Identity | null {
+  return parent === null ? null : { ...identity, ...parent }
+}
+
+function ofParent(problem: LifeProblem, parent: Identity | null): LifeProblem {
+  if (problem === null || parent === null) return null
+  return { ...problem, detail: `the credential it came from, ${parent.credential.id}: ${problem.detail}` }
 }
 
 /** From when until when, exclusive, an identity can be used, as far as its records say; null: always. */
@@ -21,12 +37,22 @@ export interface Life {
 }
 
 /** The life of an identity, or null: its state lets it have none. */
-export function lifeOf(identity: Identity): Life | null {
-  if (stateProblem(identity) !== null) return null
-  const { credential, version } = identity
-  const ends = [credential.expiresAtMs, versionOf(credential, version)?.endsAtMs ?? null]
-  const known = ends.filter((endMs) => endMs !== null)
-  return { fromMs: credential.notBeforeMs, untilMs: known.length === 0 ? null : Math.min(...known) }
+export function lifeOf(identity: WholeIdentity): Life | null {
+  const parent = parentOf(identity)
+  if (stateProblem(identity) !== null || (parent !== null && stateProblem(parent) !== null)) return null
+  const lives = parent === null ? [identity] : [identity, parent]
+  const starts = lives.map(({ credential }) => credential.notBeforeMs).filter((ms) => ms !== null)
+  const ends = lives
+    .flatMap(({ credential, version }) => [credential.expiresAtMs, endOf(credential, version)])
+    .filter((ms) => ms !== null)
+  return {
+    fromMs: starts.length === 0 ? null : Math.max(...starts),
+    untilMs: ends.length === 0 ? null : Math.min(...ends),
+  }
+}
+
+function endOf(credential: CredentialRecord, version: number): number | null {
+  return versionOf(credential, version)?.endsAtMs ?? null
 }
 
 export function isAlive({ fromMs, untilMs }: Life, nowMs: number): boolean {
@@ -72,7 +98,7 @@ export function timeProblem({ credential, version }: Identity, nowMs: number): L
   if (credential.expiresAtMs !== null && nowMs >= credential.expiresAtMs) {
     return { check, code: 'EXPIRED', detail: `ended at ${new Date(credential.expiresAtMs).toISOString()}` }
   }
-  const endsAtMs = versionOf(credential, version)?.endsAtMs ?? null
+  const endsAtMs = endOf(credential, version)
   if (endsAtMs !== null && nowMs >= endsAtMs) {
     const detail = `version ${version} of its secret ended at ${new Date(endsAtMs).toISOString()}`
     return { check, code: 'EXPIRED', detail }

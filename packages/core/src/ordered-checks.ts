@@ -1,6 +1,6 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { Reading } from './cached-lookup.ts'
-import type { Caller, LivingCaller } from './caller.ts'
+import type { FoundCaller, LivingCaller } from './caller.ts'
 import { type BindingRefusal, checkBinding, needsProof } from './check-binding.ts'
 import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
@@ -15,7 +15,7 @@ import {
   proofKeyOf,
   recall,
 } from './find-caller.ts'
-import { lifeProblem } from './life.ts'
+import { type LifeProblem, lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
 import type { ProofClaims } from './proof-claims.ts'
 import type { ApiRecord } from './records.ts'
@@ -94,7 +94,7 @@ async function runAtHome(
   verifier: Verifier,
   claims: ProofClaims | null,
 ): Promise<Decision> {
-  const presented = presentedIn(request, HEADERS_ONLY, AT_HOME)
+  const presented = presentedIn(request, HEADERS_ONLY, request.exchange?.kinds ?? AT_HOME)
   if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
   const identity = await identify(presented, reading, request, verifier)
   if ('code' in identity) return identity
@@ -103,7 +103,11 @@ async function runAtHome(
   if (request.homeApiId === null) return decideWhoOnly(identity, presented, request, verifier, claims)
   const homeApiId = request.homeApiId(identity.credential.workspaceId)
   const api = await verifier.lookup.find('api', homeApiId, reading)
-  if (api === undefined) return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace is gone')
+  if (api?.workspaceId !== identity.credential.workspaceId) {
+    return deny(identity, 'audience', 'WRONG_AUDIENCE', 'its workspace has no such API')
+  }
+  const unfit = request.exchange === undefined ? null : exchangeProblem(api, identity, request)
+  if (unfit !== null) return deny({ ...identity, api }, unfit.check, unfit.code, unfit.detail)
   const caller = await completeCaller({ ...identity, api }, reading, verifier)
   return decideAboutFound(caller, presented, null, request, verifier, claims)
 }
@@ -121,9 +125,24 @@ async function decideWhoOnly(
   return proof.ok ? { ...allow(identity, [], null, []), dpop: proof.dpop } : unproven(identity, proof)
 }
 
+/** What is no matter of the credential alone, where it is presented for a token to be had at an API. */
+function exchangeProblem(
+  api: ApiRecord,
+  { credential: { kind } }: Identity,
+  { exchange, secure }: VerifyRequest,
+): LifeProblem {
+  if (api.requiresTls && !secure) {
+    return { check: 'tls', code: 'TLS_REQUIRED', detail: 'the request came without TLS' }
+  }
+  const { kinds } = exchange!
+  if (kinds.includes(kind)) return null
+  const detail = `no token is had for ${kind}, but for ${kinds.join(', ')}`
+  return { check: 'kind', code: 'KIND_NOT_ACCEPTED', detail }
+}
+
 /** State, time and audience, as the records say, then what is decided about the living. */
 function decideAboutFound(
-  caller: Caller,
+  caller: FoundCaller,
   presented: Presented,
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
@@ -172,7 +191,9 @@ function decideAbout(
   const { route, scopes, conditions } = caller
   if (conditions !== null) {
     const { method, path, ip } = request
-    const unmet = checkConditions(conditions, { method, path, ip, nowMs })
+    // Methods and paths are those of the API, which is not asked yet: they bind the token that is had here.
+    const bound = request.exchange === undefined ? conditions : { ...conditions, methods: null, paths: null }
+    const unmet = checkConditions(bound, { method, path, ip, nowMs })
     if (unmet !== null) {
       const detail = `${unmet.condition}: ${unmet.detail}`
       return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }

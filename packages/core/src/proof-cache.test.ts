@@ -106,6 +106,6 @@ function aPreparedCaller(): PreparedCaller {
       credential: { record: aCredential() },
       principal: { record: aPrincipal() },
     },
-    ...{ roles: [], scopes: [], conditions: null, limits: [] },
+    ...{ others: [], scopes: [], conditions: null, limits: [] },
   }
 }

@@ -13,6 +13,8 @@ export interface Proven {
   readonly sealedDigest: string
   /** Of a token: what its claims say; there is no record of it. */
   readonly token?: ProvenToken
+  /** Of a JWT of ours: the key that signed it. */
+  readonly signedBy?: string
 }
 
 /** What is remembered of one presented string. */
@@ -27,7 +29,7 @@ interface Entry {
 const BYTES_PER_ENTRY = 1024
 /** What it takes without them. Records are not counted: slots keep none that the lookup does not keep. */
 const OWN_BYTES = 512
-const BYTES_PER_ROLE = 64
+const BYTES_PER_SLOT = 64
 /** What the credential of a token adds, besides its grants: conditions, limits and versions are its issuer's. */
 const TOKEN_BYTES = 384
 
@@ -95,6 +97,6 @@ function bytesOf({ caller, proven }: Entry): number {
   const { token } = proven
   const own = OWN_BYTES + (token === undefined ? 0 : TOKEN_BYTES + sizeOf(token.credential.grants))
   if (caller === null) return own
-  const { scopes, limits, conditions, roles } = caller
-  return own + sizeOf(scopes) + sizeOf(limits) + sizeOf(conditions) + BYTES_PER_ROLE * roles.length
+  const { scopes, limits, conditions, others } = caller
+  return own + sizeOf(scopes) + sizeOf(limits) + sizeOf(conditions) + BYTES_PER_SLOT * others.length
 }

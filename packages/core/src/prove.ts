@@ -1,12 +1,14 @@
 import { comesByBasic } from './basic-credentials.ts'
-import type { CachedLookup, Reading } from './cached-lookup.ts'
+import type { Reading } from './cached-lookup.ts'
 import type { Presented } from './extract.ts'
 import { keyKindOf } from './key.ts'
 import type { Kind, ProofResult } from './kinds/kind.ts'
 import { KINDS } from './kinds/kinds.ts'
+import type { OwnTokens } from './own-tokens.ts'
 import type { Proven } from './proof-cache.ts'
 import { tokenStillProves } from './proven-token.ts'
 import type { ApiRecord, CredentialKind, CredentialRecord } from './records.ts'
+import { isTrusted } from './signing-key.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** A kind's answer, or the refusal of an earlier check, which it names. */
@@ -24,10 +26,10 @@ export async function prove(
   api: ApiRecord | null,
   accepts: readonly CredentialKind[],
   reading: Reading,
-  { ip: address, secure }: Pick<VerifyRequest, 'ip' | 'secure'>,
-  { lookup, proofs, sealingKeys, pace, issuers, clientKeys, passwords, clock }: Verifier,
+  { ip: address, secure, exchange }: Pick<VerifyRequest, 'ip' | 'secure' | 'exchange'>,
+  { lookup, proofs, sealingKeys, pace, issuers, ownTokens, clientKeys, passwords, clock }: Verifier,
 ): Promise<CallerProof> {
-  const kind = kindOf(presented)
+  const kind = kindOf(presented, ownTokens)
   if (kind === undefined) return refusedForeign(presented)
   if (!accepts.includes(kind.kind)) {
     const detail = `${kind.kind} is not among ${accepts.join(', ')}`
@@ -41,12 +43,13 @@ export async function prove(
   const remembers = kind.remembersItself !== true
   const proven = reading.from === 'store' || !remembers ? undefined : proofs.get(proofKey)
   if (proven !== undefined) {
-    const known = await recallProof(proven, api, reading, lookup)
+    const known = await recallProof(proven, api, reading, { lookup, clock })
     if (known !== null) return { ...known, kind: kind.kind }
     proofs.delete(proofKey)
   }
   const result = await kind.prove(presented, {
-    ...{ lookup, sealingKeys, reading, pace, issuers, clientKeys, api, clock, passwords, address },
+    ...{ lookup, sealingKeys, reading, pace, issuers, ownTokens, clientKeys, api, clock, passwords, address },
+    workspaceId: api?.workspaceId ?? exchange?.workspaceId ?? null,
   })
   if (result.type === 'refused') return result
   if (!remembers) return { ...result, kind: kind.kind }
@@ -56,7 +59,8 @@ export async function prove(
     return { ...result, kind: kind.kind }
   }
   const { sealedDigest } = credential.versions.find((candidate) => candidate.version === version)!
-  proofs.set(proofKey, { credentialId: credential.id, version, sealedDigest })
+  const signed = result.signedBy === undefined ? {} : { signedBy: result.signedBy.id }
+  proofs.set(proofKey, { credentialId: credential.id, version, sealedDigest, ...signed })
   return { ...result, kind: kind.kind }
 }
 
@@ -65,7 +69,7 @@ async function recallProof(
   proven: Proven,
   api: ApiRecord | null,
   reading: Reading,
-  lookup: CachedLookup,
+  { lookup, clock }: Pick<Verifier, 'lookup' | 'clock'>,
 ): Promise<Extract<ProofResult, { type: 'proven' }> | null> {
   const { token, version } = proven
   if (token !== undefined) {
@@ -74,11 +78,14 @@ async function recallProof(
   }
   const credential = await lookup.find('credential', proven.credentialId, reading)
   if (credential === undefined || !stillHolds(proven, credential)) return null
-  return { type: 'proven', credential, version }
+  if (proven.signedBy === undefined) return { type: 'proven', credential, version }
+  const signedBy = await lookup.find('signing_key', proven.signedBy, reading)
+  if (signedBy === undefined || !isTrusted(signedBy, clock())) return null
+  return { type: 'proven', credential, version, signedBy }
 }
 
-function kindOf(presented: Presented): Kind | undefined {
-  return KINDS.find((kind) => kind.claims(presented))
+function kindOf(presented: Presented, ownTokens: OwnTokens): Kind | undefined {
+  return KINDS.find((kind) => kind.claims(presented, ownTokens))
 }
 
 /** A proof from before counts while the record still holds the very digest that it was made against. */

@@ -74,6 +74,8 @@ export interface ApiRecord extends Row {
   readonly requiresTls: boolean
   /** Whether a credential counts only beside a proof of the key that it is bound to. */
   readonly requiresBinding: boolean
+  /** Whether the upstream is told who is calling by a short-lived JWT, instead of by plain headers. */
+  readonly identityToken: boolean
   /** Longest life of a credential issued for this API, in seconds; null: no bound. */
   readonly maxLifetimeSeconds: number | null
   readonly keyPrefix: string | null
@@ -303,6 +305,27 @@ export interface RevokedPrincipal {
   readonly reason: string | null
 }
 
+export const SIGNING_KEY_STATES = ['next', 'current', 'retired', 'revoked'] as const
+/**
+ * `next` is published and signs later; `current` signs; what `retired` signed still counts, until `trustedUntilMs`;
+ * what `revoked` signed does not.
+ */
+export type SigningKeyState = (typeof SIGNING_KEY_STATES)[number]
+
+/** One of the keys with which Credence itself signs tokens. One set for the installation, in the workspace `default`. */
+export interface SigningKeyRecord extends Row {
+  /** Its `kid`: the SHA-256 thumbprint of the public key (RFC 7638). */
+  readonly id: string
+  readonly algorithm: JwsAlgorithmName
+  readonly state: SigningKeyState
+  /** Since when it is in that state. */
+  readonly stateChangedAtMs: number
+  /** The key, sealed: the private one as long as it may sign, then the public one alone. See signing-key.ts. */
+  readonly sealedKey: string
+  /** Of a retired key: from then on nothing that it signed can still be alive. Null: no end is known yet. */
+  readonly trustedUntilMs: number | null
+}
+
 /** Every record by the name of its table. */
 export interface Records {
   workspace: WorkspaceRecord
@@ -311,6 +334,7 @@ export interface Records {
   principal: PrincipalRecord
   credential: CredentialRecord
   issuer: IssuerRecord
+  signing_key: SigningKeyRecord
 }
 export type TableName = keyof Records
 export const TABLE_NAMES = [
@@ -320,4 +344,5 @@ export const TABLE_NAMES = [
   'principal',
   'credential',
   'issuer',
+  'signing_key',
 ] as const satisfies TableName[]

@@ -13,7 +13,7 @@ export interface SealingKeys {
 /** What a sealed digest belongs to. It is authenticated, so a database writer cannot move it elsewhere. */
 export interface SealContext {
   readonly workspaceId: string
-  readonly kind: CredentialKind
+  readonly kind: CredentialKind | 'signing_key'
   readonly credentialId: string
   readonly version: number
 }

@@ -139,6 +139,18 @@ describe('a credential that is bound by DPoP', () => {
     assert.deepEqual([decision.code, decision.failedCheck], ['UNAVAILABLE', 'binding'])
   })
 
+  it('goes on being proven while the store is gone, where the API has chosen to go on, and takes a proof once', async () => {
+    const api = here.put('api', anApi({ outageGraceSeconds: 60 }))
+    assert.equal((await ask(underDpop(proof()), { api })).code, 'VALID')
+    here.isReachable = false
+    here.overdueMs = 5000
+    const one = proof({ jti: 'j2' })
+    const [first, again] = [await ask(underDpop(one), { api }), await ask(underDpop(one), { api })]
+    assert.deepEqual([first.code, first.staleSeconds], ['VALID', 5])
+    assert.equal(again.code, 'UNAVAILABLE', 'what is known does not allow it, and may be out of date')
+    assert.equal((await ask(['X-API-Key', key], { api })).code, 'UNAVAILABLE')
+  })
+
   it('is asked for a fresh proof where the memory of used ones begins later', async () => {
     const young: Verifier = { ...here.verifier, replayGuard: { claim: async () => 'too_old' } }
     const decision = await ask(underDpop(proof()), {}, young)

@@ -4,10 +4,11 @@ import type { DpopNonces } from './dpop-nonces.ts'
 import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
 import type { Limiter } from './limit.ts'
+import type { OwnTokens } from './own-tokens.ts'
 import type { Passwords } from './passwords.ts'
 import type { Presenter } from './presenter.ts'
 import type { ProofCache } from './proof-cache.ts'
-import type { ApiRecord } from './records.ts'
+import type { ApiRecord, CredentialKind } from './records.ts'
 import type { ReplayGuard } from './replay-guard.ts'
 import type { SealingKeys } from './seal.ts'
 import type { SourceBudget } from './source-budget.ts'
@@ -22,6 +23,8 @@ export interface VerifyRequest {
    * wherever it may go: no grants, conditions, scopes or limits are looked at.
    */
   readonly homeApiId: ((workspaceId: string) => string) | null
+  /** There when, with `api` null, a token for the API `homeApiId` is asked for, and not the API itself. */
+  readonly exchange?: Exchange
   /** What was presented, when it is given outside of headers; null: it is looked for in them. */
   readonly credential: Presented | null
   readonly headers: RawHeaders
@@ -46,12 +49,21 @@ export interface VerifyRequest {
   readonly presenter: Presenter | null
 }
 
+export interface Exchange {
+  /** The kinds of credential for which a token can be had. */
+  readonly kinds: readonly CredentialKind[]
+  /** Where a client certificate is looked for, which names nobody; null: nowhere. */
+  readonly workspaceId: string | null
+}
+
 export interface Verifier {
   readonly lookup: CachedLookup
   readonly proofs: ProofCache
   readonly sealingKeys: SealingKeys
   /** Whose tokens are trusted, see kinds/jwt.ts. */
   readonly issuers: TrustedIssuers
+  /** Which tokens are ours, see kinds/access-token.ts. */
+  readonly ownTokens: OwnTokens
   /** What HTTP Basic takes; null: no API is served that accepts it. */
   readonly passwords: Passwords | null
   /** Whose keys and certificates are credentials, see kinds/client-key.ts. */

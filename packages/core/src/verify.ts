@@ -89,6 +89,8 @@ async function decideInGrace(
 
 /** Whether the records whose limits refused are those in the store. Asking so, and not deciding again, spends nothing. */
 async function isCurrent({ api, credential, principal }: Decision, lookup: CachedLookup): Promise<boolean> {
+  // Of an access token the limits are those of another record.
+  if (credential!.parentId !== null) return false
   const now = await Promise.all([
     lookup.read('api', api!.id),
     // A token has no record: what counts of it is that of its issuer, at the same revision.

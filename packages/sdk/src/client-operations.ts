@@ -114,6 +114,17 @@ export function clientOperations(call: CallOperation) {
       revoke: (ref: string, body: Body<'revokeTokens'>, options?: RepeatableOptions) =>
         call('revokeTokens', { params: { ref }, body }, options),
     },
+    /** A narrower, shorter credential for the one whose key this client has. */
+    tokens: {
+      issue: (body: Body<'issueToken'>, options?: RepeatableOptions) => call('issueToken', { body }, options),
+    },
+    /** With which keys the server signs tokens. */
+    signingKeys: {
+      list: (options?: CallOptions) => call('listSigningKeys', {}, options),
+      /** Sent once: a repetition would rotate again. */
+      rotate: (body: Body<'rotateSigningKeys'> = {}, options?: CallOptions) =>
+        call('rotateSigningKeys', { body }, options),
+    },
     /** The credential whose key this client has. */
     self: {
       show: (options?: CallOptions) => call('showSelf', {}, options),

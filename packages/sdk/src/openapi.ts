@@ -111,7 +111,9 @@ export type Route = {
   /** A scope expression. */
   readonly scopes: string | null
   readonly public: boolean
-  readonly accepts: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'jwt')[] | null
+  readonly accepts:
+    | readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
+    | null
   readonly cost: number
 }
 
@@ -139,7 +141,7 @@ export type Api = {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly routes: readonly Route[]
-  readonly accepts: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'jwt')[]
+  readonly accepts: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
   /** Where the gateway forwards to: scheme, host and port. */
   readonly upstream: string | null
   readonly host: string | null
@@ -150,6 +152,7 @@ export type Api = {
   } | null
   readonly requires_tls: boolean
   readonly requires_binding: boolean
+  readonly identity_token: boolean
   readonly max_lifetime_seconds: number | null
   readonly key_prefix: string | null
   readonly query_parameter: string | null
@@ -295,6 +298,8 @@ export type Credential = {
   readonly tags: readonly string[]
   /** The credential that issued this one. */
   readonly issued_by: string | null
+  /** Of an access token: the credential that it came from, and where its use is counted. */
+  readonly parent: string | null
   readonly revision: number
   readonly versions: readonly SecretVersion[]
   /** Every decision about this credential once its secret was proven, refusals included. */
@@ -381,7 +386,7 @@ export type Verdict = {
 export type Decision = {
   readonly request_id: string
   readonly at: string
-  readonly via: 'gateway' | 'forward-auth' | 'verify' | 'admin'
+  readonly via: 'gateway' | 'forward-auth' | 'verify' | 'token' | 'admin'
   /** The exact one: BAD_SECRET is told apart here, and only here. */
   readonly code: VerdictCode
   readonly method: string | null
@@ -439,7 +444,7 @@ export type AuditEntry = {
   readonly at: string
   readonly action: string
   readonly target: {
-    readonly type: 'workspace' | 'api' | 'role' | 'principal' | 'credential' | 'issuer'
+    readonly type: 'workspace' | 'api' | 'role' | 'principal' | 'credential' | 'issuer' | 'signing_key'
     readonly id: string
   }
   /** Null: the host itself (first start, recovery). */
@@ -611,17 +616,28 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'jwt')[] | null
+        readonly accepts?:
+          | readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
+          | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'jwt')[]
+      readonly accepts?: readonly (
+        | 'api_key'
+        | 'client_secret'
+        | 'client_key'
+        | 'basic'
+        | 'access_token'
+        | 'jwt'
+      )[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
       readonly requires_tls?: boolean
       /** Takes credentials alone that are bound to a key, beside its proof. */
       readonly requires_binding?: boolean
+      /** True: gateway and forward-auth tell who is calling by a short-lived JWT in `X-Credence-Identity`, which the upstream verifies by `/.well-known/jwks.json`, instead of by plain headers. Needs CREDENCE_PUBLIC_URL. */
+      readonly identity_token?: boolean
       /** Of its credentials. */
       readonly max_lifetime_seconds?: number | null
       readonly key_prefix?: string | null
@@ -694,17 +710,28 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'jwt')[] | null
+        readonly accepts?:
+          | readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
+          | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'jwt')[]
+      readonly accepts?: readonly (
+        | 'api_key'
+        | 'client_secret'
+        | 'client_key'
+        | 'basic'
+        | 'access_token'
+        | 'jwt'
+      )[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
       readonly requires_tls?: boolean
       /** Takes credentials alone that are bound to a key, beside its proof. */
       readonly requires_binding?: boolean
+      /** True: gateway and forward-auth tell who is calling by a short-lived JWT in `X-Credence-Identity`, which the upstream verifies by `/.well-known/jwks.json`, instead of by plain headers. Needs CREDENCE_PUBLIC_URL. */
+      readonly identity_token?: boolean
       /** Of its credentials. */
       readonly max_lifetime_seconds?: number | null
       readonly key_prefix?: string | null
@@ -952,6 +979,8 @@ export interface Operations {
       readonly tag?: string
       /** RFC 3339. */
       readonly expires_before?: string
+      /** Access tokens that came from this credential. */
+      readonly parent?: string
     }
     readonly body: null
     readonly answer: {
@@ -1700,6 +1729,96 @@ export interface Operations {
       }
     }
   }
+  /** List the signing keys */
+  readonly listSigningKeys: {
+    readonly params: null
+    readonly query: null
+    readonly body: null
+    readonly answer: {
+      /** Newest first. */
+      readonly keys: readonly {
+        /** The SHA-256 thumbprint of the public key (RFC 7638). */
+        readonly kid: string
+        readonly algorithm: 'ES256' | 'EdDSA' | 'RS256'
+        /** next: published, signs later; current: signs; retired: what it signed still counts; revoked: nothing does. */
+        readonly state: 'next' | 'current' | 'retired' | 'revoked'
+        /** RFC 3339. */
+        readonly published_at: string
+        /** Since when it is in this state. */
+        readonly since: string
+        /** Of the next key: when it may sign at the earliest. */
+        readonly signs_from: string | null
+        /** Of a retired key: from then on nothing that it signed can still be alive. */
+        readonly trusted_until: string | null
+      }[]
+    }
+  }
+  /** Rotate the signing keys */
+  readonly rotateSigningKeys: {
+    readonly params: null
+    readonly query: null
+    readonly body: {
+      /** After a compromise: at once, and what was signed until now counts no more. */
+      readonly now?: boolean
+    }
+    readonly answer: {
+      /** Newest first. */
+      readonly keys: readonly {
+        /** The SHA-256 thumbprint of the public key (RFC 7638). */
+        readonly kid: string
+        readonly algorithm: 'ES256' | 'EdDSA' | 'RS256'
+        /** next: published, signs later; current: signs; retired: what it signed still counts; revoked: nothing does. */
+        readonly state: 'next' | 'current' | 'retired' | 'revoked'
+        /** RFC 3339. */
+        readonly published_at: string
+        /** Since when it is in this state. */
+        readonly since: string
+        /** Of the next key: when it may sign at the earliest. */
+        readonly signs_from: string | null
+        /** Of a retired key: from then on nothing that it signed can still be alive. */
+        readonly trusted_until: string | null
+      }[]
+      readonly propagation: {
+        /** Nodes of this installation. */
+        readonly nodes: number
+        /** Nodes that act on it already. */
+        readonly confirmed: number
+        /** Milliseconds until they did. */
+        readonly after_ms: number
+        /** After so many milliseconds every node does. */
+        readonly bound_ms: number
+      }
+    }
+  }
+  /** Get an access token for a credential */
+  readonly issueToken: {
+    readonly params: null
+    readonly query: null
+    readonly body: {
+      /** An id or a name. */
+      readonly api: string
+      /** No more than the credential presented has; left out: all that it has at this API. */
+      readonly scopes?: readonly string[]
+      /** Seconds; 900 when left out. Cut to what the credential presented and the API's max_lifetime_seconds allow: the answer says what came of it. */
+      readonly expires_in?: number
+      /** `opaque` when left out: it tells nobody anything, and whoever checks it hears of a revocation. `jwt` (RFC 9068) is for upstreams that check tokens themselves, by `/.well-known/jwks.json`. */
+      readonly format?: 'opaque' | 'jwt'
+    }
+    readonly answer: {
+      /** Shown this once. Null in a replay. */
+      readonly access_token: string | null
+      /** How it is presented: a token that is bound to a key (RFC 9449) says DPoP. */
+      readonly token_type: 'Bearer' | 'DPoP'
+      /** Seconds. */
+      readonly expires_in: number
+      /** What it may do, space-separated; not there where that is nothing. */
+      readonly scope?: string
+      /** Made by Credence; never changes. */
+      readonly id: string
+      /** True: an earlier request with this Idempotency-Key was given the token. */
+      readonly token_shown: boolean
+    }
+  }
   /** Show the credential presented */
   readonly showSelf: {
     readonly params: null
@@ -1856,6 +1975,9 @@ export const OPERATIONS = {
   updateIssuer: { method: 'PATCH', path: '/v1/issuers/{ref}', repeatable: false },
   deleteIssuer: { method: 'DELETE', path: '/v1/issuers/{ref}', repeatable: false },
   revokeTokens: { method: 'POST', path: '/v1/issuers/{ref}/revoke', repeatable: true },
+  listSigningKeys: { method: 'GET', path: '/v1/signing-keys', repeatable: false },
+  rotateSigningKeys: { method: 'POST', path: '/v1/signing-keys/rotate', repeatable: false },
+  issueToken: { method: 'POST', path: '/v1/tokens', repeatable: true },
   showSelf: { method: 'GET', path: '/v1/credentials/self', repeatable: false },
   rotateSelf: { method: 'POST', path: '/v1/credentials/self/rotate', repeatable: true },
   revokeSelf: { method: 'POST', path: '/v1/credentials/self/revoke', repeatable: false },

@@ -3,9 +3,9 @@ import {
   DpopNonces,
   generateId,
   nodeArgon2id,
+  OwnTokens,
   ProofCache,
   type RandomBytes,
-  type SealingKeys,
   SourceBudget,
 } from '@credence/core'
 import { ClientKeyDirectory } from './client-key-directory.ts'
@@ -26,6 +26,7 @@ import { oneAtATime } from './one-at-a-time.ts'
 import { openPasswords } from './open-passwords.ts'
 import { passwordRenewals } from './password-renewals.ts'
 import { requestIds } from './request-id.ts'
+import { IdentityTokens } from './signing/identity-tokens.ts'
 import type { UsageStore } from './store/usage-port.ts'
 import { resolveAll, upstreamRulesFor } from './upstream-guard.ts'
 
@@ -34,7 +35,6 @@ export interface Parts extends Omit<FeedParts, 'passwords'> {
   readonly usageStore: UsageStore
   /** The primary of this worker; null: this process has none. */
   readonly primary: Shared | null
-  readonly sealingKeys: SealingKeys
   /** See Keyring. */
   readonly dpopNonceKey: Uint8Array
   readonly randomBytes: RandomBytes
@@ -74,7 +74,10 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     argon2id: parts.argon2id ?? nodeArgon2id,
     renew: passwordRenewals(() => ({ store, follower, clock, randomBytes, sealingKeys, argon2id }), log),
   })
-  const { directory, issuers, follower, lookup, members } = await followFeed({ ...parts, passwords })
+  const { directory, issuers, publishedKeys, follower, lookup, members } = await followFeed({
+    ...parts,
+    passwords,
+  })
   const limits = await openLimits({
     ...{ config, primary: parts.primary, log, clock, every },
     credits: new StoreCredits(store),
@@ -117,6 +120,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     for (const keys of [issuerKeys, decryptionKeys]) keys.retain((id) => issuers.has(id))
     void issuerKeys.tick()
   })
+  const ownTokens = new OwnTokens(config.publicUrl, defaultWorkspaceId)
   const proofs = new ProofCache(config.cacheEntries, randomBytes)
   const decisions = new DecisionLog()
   const own = viewOfOne(decisions, metrics)
@@ -128,10 +132,13 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     follower,
     members,
     directory,
+    publishedKeys,
+    identityTokens: new IdentityTokens({ publishedKeys, ownTokens, clock, randomBytes }),
     verifier: {
       ...{ lookup, proofs, sealingKeys, passwords, limiter, clock },
       clientKeys: new ClientKeyDirectory({ store, maxEntries: MAX_CLIENT_KEYS }),
       issuers: issuerTrust(store, issuers, issuerKeys, decryptionKeys),
+      ownTokens,
       replayGuard: limits.replayGuard,
       dpopNonces: config.dpopNonces
         ? new DpopNonces({ key: parts.dpopNonceKey, windowMs: DPOP_NONCE_MS })

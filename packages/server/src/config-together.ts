@@ -24,6 +24,13 @@ export function problemsTogether(values: SettingValues): ConfigProblem[] {
       allowed: SETTINGS.feedPollMs.allowed,
     })
   }
+  if (values.signingKeyAheadSeconds > values.signingKeyRotationSeconds) {
+    problems.push({
+      setting: SETTINGS.signingKeyAheadSeconds.name,
+      problem: `is longer than ${SETTINGS.signingKeyRotationSeconds.name}, so no key could be published that long before it signs`,
+      allowed: SETTINGS.signingKeyAheadSeconds.allowed,
+    })
+  }
   if (values.databaseUrl !== null && values.revocationsJournalPath !== null) {
     problems.push({
       setting: SETTINGS.revocationsJournalPath.name,

@@ -16,6 +16,8 @@ import type { DecisionLog } from './observe/decisions.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { NodeView } from './observe/node-view.ts'
 import type { UsageRecorder } from './observe/usage.ts'
+import type { IdentityTokens } from './signing/identity-tokens.ts'
+import type { PublishedKeys } from './signing/published-keys.ts'
 import type { Store } from './store/port.ts'
 import type { UsageStore } from './store/usage-port.ts'
 
@@ -35,6 +37,10 @@ export interface Context {
   readonly follower: Follower
   readonly members: Members
   readonly directory: ApiDirectory
+  /** The keys that tokens are signed with here. */
+  readonly publishedKeys: PublishedKeys
+  /** Tell upstreams who is calling. */
+  readonly identityTokens: IdentityTokens
   readonly verifier: Verifier
   readonly limiter: Limiter
   /** Whoever counts limits, and remembers what may be used once. */

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { type Decision, publicCode, type VerifyRequest, verifyNow } from '@credence/core'
 import type { Context } from './context.ts'
-import type { DecisionVia } from './observe/decisions.ts'
+import type { DecisionVia } from './observe/decision-entry.ts'
 
 /** Where a decision was asked for, and what the operator will want to find it by. */
 export interface Asking {
@@ -38,18 +38,19 @@ export function observe(
   durationMs: number,
 ): void {
   const atMs = context.clock()
+  const { requestId, via } = asking
   const { method, path, ip } = request
   const workspaceId = decision.credential?.workspaceId ?? asking.workspaceId
-  context.decisions.record({ ...asking, workspaceId, atMs, durationMs, method, path, ip, decision })
+  context.decisions.record({ requestId, workspaceId, via, atMs, durationMs, method, path, ip, decision })
   // Whoever may read the metrics may be a caller too: they must not tell whether an id exists.
-  context.metrics.verified(publicCode(decision.code), asking.via, durationMs)
+  context.metrics.verified(publicCode(decision.code), via, durationMs)
   context.usage.record(decision, { atMs, ip, headers: request.headers })
   if (decision.code !== 'VALID') {
     const { code, detail, failedCheck, api, credential } = decision
     context.log.info(
       {
-        request_id: asking.requestId,
-        via: asking.via,
+        request_id: requestId,
+        via,
         code,
         check: failedCheck,
         detail,

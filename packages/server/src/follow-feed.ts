@@ -1,12 +1,13 @@
 import { hostname } from 'node:os'
 import { performance } from 'node:perf_hooks'
-import { CachedLookup, Follower, type Lease, type RandomBytes } from '@credence/core'
+import { CachedLookup, Follower, type Lease, type RandomBytes, type SealingKeys } from '@credence/core'
 import type { Logger } from 'pino'
 import { ApiDirectory } from './api-directory.ts'
 import type { Config } from './config.ts'
 import { IssuerDirectory } from './issuers/issuer-directory.ts'
 import { Members } from './members.ts'
 import type { OpenPasswords } from './open-passwords.ts'
+import { PublishedKeys } from './signing/published-keys.ts'
 import type { Store } from './store/port.ts'
 import { VERSION } from './version.ts'
 
@@ -28,6 +29,7 @@ export interface FeedParts {
   readonly config: Config
   readonly store: Store
   readonly defaultWorkspaceId: string
+  readonly sealingKeys: SealingKeys
   readonly log: Logger
   readonly clock: () => number
   readonly process: ProcessIdentity
@@ -43,6 +45,7 @@ export interface FeedParts {
 export interface FollowedFeed {
   readonly directory: ApiDirectory
   readonly issuers: IssuerDirectory
+  readonly publishedKeys: PublishedKeys
   readonly follower: Follower
   readonly lookup: CachedLookup
   readonly members: Members
@@ -55,6 +58,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const startedAtMs = clock()
   const directory = new ApiDirectory(store)
   const issuers = new IssuerDirectory(store, parts.defaultWorkspaceId)
+  const publishedKeys = new PublishedKeys(store, parts.sealingKeys)
   let follower: Follower | null = null
   const members = new Members({
     store,
@@ -85,6 +89,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
         if (table === 'api') await directory.refresh(id)
         if (table === 'issuer') await issuers.refresh(id)
         if (table === 'credential') await passwords.usernames.refresh(id)
+        if (table === 'signing_key') await publishedKeys.load()
       },
       onMissed: async () => {
         members.forgetPositions()
@@ -92,6 +97,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
         passwords.check.clear()
         await directory.load()
         await issuers.load()
+        await publishedKeys.load()
       },
       onMoved: (position) => members.moved(position),
       isKnownUntil: (monotonicMs) => members.isKnownUntil(monotonicMs),
@@ -110,6 +116,7 @@ export async function followFeed(parts: FeedParts): Promise<FollowedFeed> {
   const lookup = new CachedLookup(store, parts.lease ?? following, bounds)
   await directory.load()
   await issuers.load()
+  await publishedKeys.load()
   await following.poll()
-  return { directory, issuers, follower: following, lookup, members }
+  return { directory, issuers, publishedKeys, follower: following, lookup, members }
 }

@@ -14,17 +14,19 @@ function setUp() {
         return state.leads
       },
       forgetIdempotencyBefore: async (ms) => void forgotten.push(`idempotency ${ms}`),
+      forgetAccessTokensBefore: async (ms) => void forgotten.push(`tokens ${ms}`),
       forgetChangesBefore: async (ms) => void forgotten.push(`changes ${ms}`),
     },
     clock: () => 100 * 3_600_000,
     idempotencyKeptMs: 86_400_000,
     changesKeptMs: 3_600_000,
+    keepSigningKeys: async () => void forgotten.push('signing keys'),
     onFault: (error) => faults.push(error),
   })
   return { state, forgotten, faults, work }
 }
 
-test('the leader forgets old idempotency keys and old changes, and nobody else does', async () => {
+test('the leader forgets old idempotency keys, old changes and tokens that are over, and keeps the signing keys, and nobody else does', async () => {
   const { state, forgotten, work } = setUp()
   state.leads = false
   await work.run()
@@ -32,7 +34,12 @@ test('the leader forgets old idempotency keys and old changes, and nobody else d
   state.leads = true
   await work.run()
   assert.equal(work.isLeader, true)
-  assert.deepEqual(forgotten, [`idempotency ${76 * 3_600_000}`, `changes ${99 * 3_600_000}`])
+  assert.deepEqual(forgotten, [
+    `idempotency ${76 * 3_600_000}`,
+    `changes ${99 * 3_600_000}`,
+    `tokens ${99 * 3_600_000}`,
+    'signing keys',
+  ])
 })
 
 test('a store that is gone makes nobody leader, and is told', async () => {

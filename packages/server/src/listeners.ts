@@ -11,7 +11,9 @@ import { registerHealth } from './http/health.ts'
 import { describeRoutes } from './http/openapi.ts'
 import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
+import { registerTokens } from './http/routes/tokens.ts'
 import { registerVerify } from './http/routes/verify.ts'
+import { registerWellKnown } from './http/well-known.ts'
 import { watchCertificate } from './tls.ts'
 import { VERSION } from './version.ts'
 
@@ -44,6 +46,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
   try {
     await openApp('api', config.listen, certificate, (app) => {
       registerAuthorize(app, context)
+      registerWellKnown(app, context)
       if (config.adminListen === null) registerAdministration(app, context)
       else registerForApplications(app, context)
       if (config.opsListen === null) registerHealth(app, context)
@@ -98,6 +101,7 @@ function registerForApplications(app: App, context: Context): void {
   app.register(async (scope) => {
     registerVerify(scope as App, context)
     registerSelf(scope as App, context)
+    registerTokens(scope as App, context)
   })
 }
 

@@ -24,19 +24,14 @@ export async function serveSingle(config: Config, log: Logger, instead: Instead)
   try {
     const usageStore = await openUsage(config)
     opened.defer(() => usageStore.close())
-    const leaderWork = await startLeaderWork(config, store, log, clock)
+    const parts = { config, store, sealingKeys, randomBytes, defaultWorkspaceId: workspaceId, log, clock }
+    const leaderWork = await startLeaderWork(parts)
     opened.defer(leaderWork.stop)
     const context = await assembleContext({
-      config,
-      store,
+      ...parts,
       usageStore,
       primary: null,
-      sealingKeys,
       dpopNonceKey,
-      defaultWorkspaceId: workspaceId,
-      log,
-      clock,
-      randomBytes,
       processMetrics: true,
       process: { ...newNode(config, randomBytes), worker: 0 },
       isLeader: leaderWork.isLeader,

@@ -198,6 +198,27 @@ const sharing = {
   ),
 }
 
+const signing = {
+  signingAlgorithm: given(
+    'CREDENCE_SIGNING_ALGORITHM',
+    oneOf('ES256', 'EdDSA', 'RS256'),
+    'ES256',
+    'What access tokens and identity tokens are signed with. A change takes effect with the next rotation.',
+  ),
+  signingKeyRotationSeconds: given(
+    'CREDENCE_SIGNING_KEY_ROTATION_SECONDS',
+    wholeNumber(3600, 31_536_000),
+    '2592000',
+    'How long a signing key signs before the next one does.',
+  ),
+  signingKeyAheadSeconds: given(
+    'CREDENCE_SIGNING_KEY_AHEAD_SECONDS',
+    wholeNumber(600, 2_592_000),
+    '86400',
+    'How long a signing key is published before it signs: longer than anybody keeps our key set.',
+  ),
+}
+
 const observing = {
   logFormat: optional(
     'CREDENCE_LOG',
@@ -328,7 +349,15 @@ const bounds = {
 }
 
 /** By the name that each has in the configuration. */
-export const SETTINGS = { ...listening, ...keeping, ...sharing, ...proving, ...observing, ...bounds }
+export const SETTINGS = {
+  ...listening,
+  ...keeping,
+  ...sharing,
+  ...signing,
+  ...proving,
+  ...observing,
+  ...bounds,
+}
 
 export type SettingKey = keyof typeof SETTINGS
 /** The value of each setting, before those that follow from others are filled in. */

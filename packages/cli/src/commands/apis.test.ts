@@ -77,7 +77,7 @@ test('every flag of apis create reaches the request', async () => {
       '--metadata',
       'team=x',
     ],
-    ...['--outage-grace', '2m'],
+    ...['--outage-grace', '2m', '--identity-token'],
   ])
   assert.deepEqual(result.requests[0]?.body, {
     name: 'orders',
@@ -96,6 +96,7 @@ test('every flag of apis create reaches the request', async () => {
     ],
     outage_grace_seconds: 120,
     exact_limits: true,
+    identity_token: true,
     metadata: { team: 'x' },
   })
 })
@@ -117,7 +118,7 @@ test('a route is added and removed on what was read, so that no other change is 
     ],
     ...['--add-scope', 'orders:list', '--remove-scope', 'orders:read', '--no-requires-tls'],
     '--no-requires-binding',
-    ...['--no-exact-limits'],
+    ...['--no-exact-limits', '--no-identity-token'],
   ])
   assert.equal(result.exitCode, 0)
   assert.equal(result.requests[1]?.headers['if-match'], '"4"')
@@ -125,6 +126,7 @@ test('a route is added and removed on what was read, so that no other change is 
     requires_tls: false,
     requires_binding: false,
     exact_limits: false,
+    identity_token: false,
     routes: [
       { method: 'POST', path: '/orders/*', scopes: 'orders:write', public: false },
       { method: 'GET', path: '/orders/*', scopes: 'orders:list' },

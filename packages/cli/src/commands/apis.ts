@@ -27,6 +27,7 @@ interface ApiOptions {
   readonly limit?: readonly string[]
   readonly outageGrace?: string
   readonly exactLimits?: boolean
+  readonly identityToken?: boolean
   readonly metadata?: readonly string[]
 }
 
@@ -84,6 +85,7 @@ export function addApis(program: CredenceCommand, wiring: Wiring): void {
     .option('--no-requires-tls', 'no longer demand TLS')
     .option('--no-requires-binding', 'no longer demand credentials that are bound to a key')
     .option('--no-exact-limits', 'let nodes hold a few units of a limit in advance again')
+    .option('--no-identity-token', 'tell the upstream by plain headers again')
     .option(
       '--add-route <route>',
       'add a route, or replace the one of this method and path; repeatable',
@@ -147,6 +149,7 @@ function withApiOptions(command: CredenceCommand): CredenceCommand {
       'while the store is gone: how long known callers are still served (default 0s)',
     )
     .option('--exact-limits', 'over several nodes, ask at each request whoever counts for all of them')
+    .option('--identity-token', 'tell the upstream who is calling by a JWT, instead of by plain headers')
     .option('--metadata <name=value>', 'kept with it and never interpreted; repeatable', collect)
 }
 
@@ -166,6 +169,7 @@ function apiBody(options: ApiOptions): Record<string, unknown> {
     limits: limitsOf({ limit: options.limit ?? [] }),
     outage_grace_seconds: graceSeconds(options.outageGrace),
     exact_limits: options.exactLimits,
+    identity_token: options.identityToken,
     metadata: parseMetadata(options.metadata),
   })
 }
@@ -246,6 +250,7 @@ function showApi(invocation: Invocation, api: ApiResource): void {
     ['limits', api.limits.map((limit) => `${limit.name}: ${describeLimit(limit)}`).join('; ')],
     ['outage grace', api.outage_grace_seconds === 0 ? null : formatDuration(api.outage_grace_seconds)],
     ['exact limits', api.exact_limits ? 'yes' : null],
+    ['identity token', api.identity_token ? 'yes' : null],
     ['metadata', metadataText(api.metadata)],
   ])
   for (const route of api.routes) invocation.printFacts([['route', describeRoute(route)]])

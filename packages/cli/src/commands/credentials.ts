@@ -84,16 +84,18 @@ interface CredentialListOptions extends ListOptions {
   readonly status?: string
   readonly tag?: string
   readonly expiresBefore?: string
+  readonly parent?: string
 }
 
 function addList(credentials: CredenceCommand, wiring: Wiring): void {
   withListOptions(credentials.command('list'))
     .option('--principal <principal>', 'only those of this principal')
     .option('--api <api>', 'only those with a grant for this API')
-    .option('--kind <kind>', 'only this kind, such as api_key')
+    .option('--kind <kind>', 'only this kind, such as api_key; access_token is left out unless asked for')
     .option('--status <status>', 'only active, disabled, quarantined, revoked, expired or not_yet_valid')
     .option('--tag <tag>', 'only those with this tag')
     .option('--expires-before <when>', 'only those that end before: 30d, or an RFC 3339 time')
+    .option('--parent <id>', 'only access tokens that came from this credential')
     .description('list the credentials, newest first')
     .example(
       'credence credentials list --api orders --status active',
@@ -102,10 +104,10 @@ function addList(credentials: CredenceCommand, wiring: Wiring): void {
     .action(async (options: CredentialListOptions, command: Command) => {
       const invocation = wiring.invocationOf(command)
       const nowMs = invocation.terminal.clock()
-      const { principal, api, kind, status, tag, expiresBefore } = options
+      const { principal, api, kind, status, tag, expiresBefore, parent } = options
       const before = expiresBefore === undefined ? undefined : parseMoment(expiresBefore, nowMs)
       if (before === null) throw usageFailure('--expires-before takes 30d or an RFC 3339 time')
-      const query = { principal, api, kind, status, tag, expires_before: before }
+      const query = { principal, api, kind, status, tag, expires_before: before, parent }
       await showList(invocation, '/v1/credentials', query, options, credentialColumns(nowMs))
     })
 }

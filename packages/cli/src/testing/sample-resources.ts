@@ -31,6 +31,7 @@ export function sampleApi(changes: Partial<ApiResource> = {}): ApiResource {
     limits: [],
     outage_grace_seconds: 0,
     exact_limits: false,
+    identity_token: false,
     metadata: {},
     gateway_url: 'http://127.0.0.1:6750/',
     built_in: false,

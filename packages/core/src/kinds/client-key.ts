@@ -11,7 +11,7 @@ import { isThumbprint } from '../confirmation.ts'
 import type { CheckName } from '../decision.ts'
 import { JWS_REASONS, parseUnverifiedJws, type UnverifiedJws } from '../jws.ts'
 import { MAX_KEYS_TRIED } from '../jws-keys.ts'
-import type { ApiRecord, CredentialRecord } from '../records.ts'
+import type { CredentialRecord } from '../records.ts'
 import type { DenialCode } from '../verdict.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
 
@@ -24,14 +24,8 @@ export const clientKeyKind: Kind = {
   kind: 'client_key',
   remembersItself: true,
   claims: ({ scheme, value }) => scheme === 'certificate' || (scheme !== 'basic' && clientIn(value) !== null),
-  prove: async ({ scheme, value }, context) => {
-    const { api } = context
-    // A certificate and a client are those of a workspace, and only an API says of which.
-    if (api === null) return refused('KIND_NOT_ACCEPTED', 'no client key is taken here', 'kind')
-    return scheme === 'certificate'
-      ? proveCertificate(value, api, context)
-      : proveAssertion(value, api, context)
-  },
+  prove: async ({ scheme, value }, context) =>
+    scheme === 'certificate' ? proveCertificate(value, context) : proveAssertion(value, context),
 }
 
 type Refused = Extract<ProofResult, { type: 'refused' }>
@@ -48,9 +42,11 @@ function proven(credential: CredentialRecord): ProofResult {
 /** Whoever shows it has proven to hold its key in the handshake; here it is found whose it is. */
 async function proveCertificate(
   thumbprint: string,
-  { workspaceId }: ApiRecord,
-  { lookup, clientKeys, reading, pace }: ProofContext,
+  { lookup, clientKeys, reading, pace, workspaceId }: ProofContext,
 ): Promise<ProofResult> {
+  if (workspaceId === null) {
+    return refused('KIND_NOT_ACCEPTED', 'which workspace the certificate is of, nobody knows here', 'kind')
+  }
   // Whoever has revoked a credential has given its certificate back, perhaps to another.
   const isIts = (record: CredentialRecord | undefined): record is CredentialRecord =>
     isClientKeyOf(workspaceId, record) &&
@@ -73,7 +69,7 @@ async function proveCertificate(
 const NOBODY = '000000000000'
 
 /** The signature first, by the keys of the client that the assertion names: until then nothing else of it counts. */
-async function proveAssertion(value: string, api: ApiRecord, context: ProofContext): Promise<ProofResult> {
+async function proveAssertion(value: string, context: ProofContext): Promise<ProofResult> {
   const jws = parseUnverifiedJws(value)
   if (!jws.ok) return refused(JWS_REASONS[jws.reason], `client assertion: ${jws.detail}`)
   const clientId = clientIn(value)
@@ -84,12 +80,25 @@ async function proveAssertion(value: string, api: ApiRecord, context: ProofConte
     const alg = JSON.stringify(jws.header.alg.slice(0, 64))
     return refused('BAD_SIGNATURE', `client assertion: the algorithm ${alg} is not allowed`)
   }
-  const client = { clientId, workspaceId: api.workspaceId }
-  const signer = await signerOf(jws, client, context)
+  const { api, ownTokens, lookup, reading } = context
+  // Where no API asks, that of the client does: no two clients have the same id.
+  const principal = api === null ? await lookup.find('principal', principalIdOf(clientId), reading) : null
+  const workspaceId = api?.workspaceId ?? principal?.workspaceId ?? NOWHERE
+  const signer = await signerOf(jws, { clientId, workspaceId }, context)
   if ('type' in signer) return signer
-  const checked = checkClientAssertion(jws, { clientId, audience: api.audience }, context.clock())
+  // For a token it is made out to us, as the authorization server (RFC 7523 section 3).
+  const audience = api?.audience ?? ownTokens.issuerOf(workspaceId)
+  if (audience === null) {
+    const detail =
+      'for a token, a client assertion needs an issuer to name as its aud: set CREDENCE_PUBLIC_URL'
+    return refused('KIND_NOT_ACCEPTED', detail, 'kind')
+  }
+  const checked = checkClientAssertion(jws, { clientId, audience }, context.clock())
   return checked.ok ? proven(signer) : refused(checked.code, checked.detail, checked.check)
 }
+
+/** The id of no workspace. */
+const NOWHERE = ''
 
 interface Client {
   readonly clientId: string

@@ -23,7 +23,7 @@ export const jwtKind: Kind = {
   prove: proveToken,
 }
 
-const JWS_FORM = /^[\w-]+\.[\w-]*\.[\w-]+$/
+export const JWS_FORM = /^[\w-]+\.[\w-]*\.[\w-]+$/
 
 type Refused = Extract<ProofResult, { type: 'refused' }>
 

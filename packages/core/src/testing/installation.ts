@@ -6,6 +6,7 @@ import { digestSecret, formatKey } from '../key.ts'
 import type { AppliedLimit, Limiter } from '../limit.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
 import { MemoryReplayGuard } from '../memory-replay-guard.ts'
+import { NO_OWN_TOKENS } from '../own-tokens.ts'
 import { digestPassword } from '../password-digest.ts'
 import { ProofCache } from '../proof-cache.ts'
 import type { ApiRecord, CredentialRecord, Records, SecretVersion, TableName } from '../records.ts'
@@ -94,6 +95,7 @@ export class Installation implements RecordReader {
       proofs: new ProofCache(1000, this.#randomBytes),
       sealingKeys: this.sealingKeys,
       issuers: NO_ISSUERS,
+      ownTokens: NO_OWN_TOKENS,
       passwords: this.passwords,
       clientKeys: this.clientKeys,
       limiter,

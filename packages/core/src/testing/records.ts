@@ -42,6 +42,7 @@ export function anApi(change: Partial<ApiRecord> = {}): ApiRecord {
     corsOrigins: [],
     requiresTls: false,
     requiresBinding: false,
+    identityToken: false,
     maxLifetimeSeconds: null,
     keyPrefix: null,
     queryParameter: null,

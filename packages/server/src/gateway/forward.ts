@@ -24,15 +24,15 @@ export interface Exchange {
 }
 
 /** What undici is to send: the request as it was authorized. */
-export function dispatchOptions({ request, admitted }: Exchange): Dispatcher.DispatchOptions {
+export function dispatchOptions({ context, request, admitted }: Exchange): Dispatcher.DispatchOptions {
   const { api, decision, requestId, peer, path, query, host, contentLength } = admitted
   const { rawHeaders, httpVersion, method } = request
   const forwarded = { rawHeaders, httpVersion, host, contentLength }
   return {
-    path: path + upstreamQuery(query, api, decision),
+    path: path + upstreamQuery(query, api, decision, context),
     // Node's parser knows the methods it lets pass; undici takes any token.
     method: method as Dispatcher.HttpMethod,
-    headers: upstreamHeaders(forwarded, peer, api, decision, requestId),
+    headers: upstreamHeaders(forwarded, peer, api, decision, requestId, context),
     body: null,
   }
 }

@@ -1,4 +1,5 @@
 import type { Decision } from '@credence/core'
+import type { IdentityTokens } from '../signing/identity-tokens.ts'
 
 /** Headers that tell of a caller, and are empty where nobody was asked. */
 const OF_A_CALLER = ['Principal', 'Principal-Name', 'External-Id', 'Credential', 'Scopes', 'Workspace']
@@ -48,6 +49,32 @@ export function identityHeadersForProxy(decision: Decision, requestId: string): 
     staleSeconds === null ? '' : String(staleSeconds),
   ]
 }
+
+/** What tells the upstream who is calling: a JWT that it can verify, where its API says so, else plain headers. */
+export function upstreamIdentity(
+  decision: Decision,
+  requestId: string,
+  tokens: Pick<IdentityTokens, 'tokenFor'>,
+): string[] {
+  if (decision.api?.identityToken !== true) return identityHeaders(decision, requestId)
+  const token = tokens.tokenFor(decision)
+  const headers = ['X-Credence-Request-Id', requestId]
+  return token === null ? headers : [...headers, IDENTITY_TOKEN_HEADER, token]
+}
+
+/** The same for forward-auth: all that the proxy could hand on of what the caller sent is overwritten. */
+export function proxyIdentity(
+  decision: Decision,
+  requestId: string,
+  tokens: Pick<IdentityTokens, 'tokenFor'>,
+): string[] {
+  if (decision.api?.identityToken !== true) return identityHeadersForProxy(decision, requestId)
+  const token = tokens.tokenFor(decision) ?? ''
+  return ['X-Credence-Request-Id', requestId, IDENTITY_TOKEN_HEADER, token, ...NOBODY]
+}
+
+/** Of a name that the gateway strips when a caller sends it, as all that begin so. */
+const IDENTITY_TOKEN_HEADER = 'X-Credence-Identity'
 
 function joined(scopes: readonly string[]): string {
   return scopes.length === 1 ? scopes[0]! : scopes.join(' ')

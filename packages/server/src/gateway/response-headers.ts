@@ -8,40 +8,35 @@ const DROPPED: ReadonlySet<string> = new Set([
   'proxy-authentication-info',
   'credence-request-id',
 ])
-const LIMITS = new Set(['ratelimit', 'ratelimit-policy'])
+/** Where limits of ours applied: the upstream's would contradict them. */
+const DROPPED_FOR_OURS: ReadonlySet<string> = new Set([...DROPPED, 'ratelimit', 'ratelimit-policy'])
 
 /** The header lines that are not for the connection to the upstream: name, value, name, value …. */
-export function endToEnd(raw: readonly Buffer[]): string[] {
+export function endToEnd(raw: readonly Buffer[], dropped = DROPPED): string[] {
   const headers: string[] = []
   const ofThisHop = connectionOptionsOf(raw)
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!.toString('latin1')
     const lower = name.toLowerCase()
-    if (!DROPPED.has(lower) && !ofThisHop?.has(lower)) headers.push(name, raw[i + 1]!.toString('latin1'))
+    if (!dropped.has(lower) && !ofThisHop?.has(lower)) headers.push(name, raw[i + 1]!.toString('latin1'))
   }
   return headers
 }
 
 /**
  * The headers that the caller gets. Repeated ones stay repeated (Set-Cookie must).
- * Where limits of ours applied, the RateLimit headers are ours; the upstream's would contradict them.
+ * Where limits of ours applied, the RateLimit headers are ours.
  */
 export function responseHeaders(raw: readonly Buffer[], decision: Decision, requestId: string): string[] {
-  const theirs = endToEnd(raw)
-  const headers = decision.limits.length === 0 ? theirs : withOwnLimits(theirs, decision)
+  const { limits, retryAfterSeconds } = decision
+  const headers = endToEnd(raw, limits.length === 0 ? DROPPED : DROPPED_FOR_OURS)
+  if (limits.length > 0) {
+    const ours = limitHeaders(limits, retryAfterSeconds)
+    for (const name in ours) headers.push(name, ours[name]!)
+  }
   const nonce = dpopNonceOf(decision)
   if (nonce !== null) headers.push('DPoP-Nonce', nonce)
   headers.push('Credence-Request-Id', requestId)
-  return headers
-}
-
-function withOwnLimits(theirs: readonly string[], decision: Decision): string[] {
-  const headers: string[] = []
-  for (let i = 0; i < theirs.length; i += 2) {
-    if (!LIMITS.has(theirs[i]!.toLowerCase())) headers.push(theirs[i]!, theirs[i + 1]!)
-  }
-  const ours = limitHeaders(decision.limits, decision.retryAfterSeconds)
-  for (const name in ours) headers.push(name, ours[name]!)
   return headers
 }
 

@@ -3,15 +3,20 @@ import {
   comesByBasic,
   type Decision,
   headerValues,
+  type OwnTokens,
   parseKey,
   type RawHeaders,
   singleHeader,
 } from '@credence/core'
+import type { Context } from '../context.ts'
 import type { Peer } from '../http/peer.ts'
 import { readName } from './header-role.ts'
-import { identityHeaders } from './identity-headers.ts'
+import { upstreamIdentity } from './identity-headers.ts'
 import { holdsProvenKey, withoutProvenKey } from './proven-key.ts'
 import { connectionOptions } from './request-framing.ts'
+
+/** What is known of tokens of ours, and who makes those that say who is calling. */
+export type Telling = Pick<Context, 'identityTokens' | 'verifier'>
 
 export interface ForwardedRequest {
   readonly rawHeaders: RawHeaders
@@ -32,6 +37,7 @@ export function upstreamHeaders(
   api: ApiRecord,
   decision: Decision,
   requestId: string,
+  { identityTokens, verifier: { ownTokens } }: Telling,
 ): string[] {
   const { rawHeaders } = request
   const headers: string[] = []
@@ -48,7 +54,8 @@ export function upstreamHeaders(
       continue
     }
     if (ofThisHop?.has(name.toLowerCase())) continue
-    if ((role === 'credential' || folded === ownHeader) && !isForUpstream(value, api, decision)) continue
+    if ((role === 'credential' || folded === ownHeader) && !isForUpstream(value, api, decision, ownTokens))
+      continue
     const kept = withoutProvenKey(folded, value, decision)
     if (kept !== null) headers.push(name, kept)
   }
@@ -56,25 +63,28 @@ export function upstreamHeaders(
   // A gateway must say that it was there (RFC 9110 section 7.6.3).
   headers.push('Via', `${via}${request.httpVersion} credence`)
   pushForwarded(headers, request, peer)
-  for (const part of identityHeaders(decision, requestId)) headers.push(part)
+  for (const part of upstreamIdentity(decision, requestId, identityTokens)) headers.push(part)
   return headers
 }
 
 /**
  * The credential that was verified ends here. Where the route is public nobody looked at what stands in these
- * places, and it may be the upstream's own; only what can be one of our keys is kept from it. So is HTTP Basic where
- * any route takes it: a browser that knows a password sends it along to every path (RFC 7617 section 2.2).
+ * places, and it may be the upstream's own; only what can be one of our keys or tokens is kept from it. So is HTTP Basic
+ * where any route takes it: a browser that knows a password sends it along to every path (RFC 7617 section 2.2).
  */
-function isForUpstream(value: string, api: ApiRecord, decision: Decision): boolean {
-  return decision.public && !holdsKey(value) && !(/^basic\b/i.test(value) && takesBasic(api))
+function isForUpstream(value: string, api: ApiRecord, decision: Decision, ownTokens: OwnTokens): boolean {
+  if (!decision.public || holdsKey(value, ownTokens)) return false
+  return !(/^basic\b/i.test(value) && takesBasic(api))
 }
 
 function takesBasic({ accepts, routes }: ApiRecord): boolean {
   return accepts.some(comesByBasic) || routes.some((route) => route.accepts?.some(comesByBasic))
 }
 
-function holdsKey(value: string): boolean {
-  return value.split(/[\s,]+/).some((part) => parseKey(part) !== 'foreign' || basicHoldsKey(part))
+function holdsKey(value: string, ownTokens: OwnTokens): boolean {
+  return value
+    .split(/[\s,]+/)
+    .some((part) => parseKey(part) !== 'foreign' || basicHoldsKey(part) || ownTokens.issuerIn(part) !== null)
 }
 
 /** User or password of HTTP Basic (RFC 7617), where some clients put a key. */
@@ -108,14 +118,23 @@ function pushForwarded(headers: string[], { rawHeaders, host }: ForwardedRequest
  * The query without the parameter that a credential may stand in, and without any other that holds the verified key;
  * else untouched, byte for byte.
  */
-export function upstreamQuery(query: string, api: ApiRecord, decision: Decision): string {
+export function upstreamQuery(
+  query: string,
+  api: ApiRecord,
+  decision: Decision,
+  { verifier: { ownTokens } }: Telling,
+): string {
   const name = api.queryParameter
   if (query.length < 2 || (name === null && !holdsProvenKey(query, decision))) return query
   const parts = query.slice(1).split('&')
   const kept = parts.filter((part) => {
     if (holdsProvenKey(part, decision)) return false
     const [parameter] = new URLSearchParams(part)
-    return parameter === undefined || parameter[0] !== name || isForUpstream(parameter[1], api, decision)
+    return (
+      parameter === undefined ||
+      parameter[0] !== name ||
+      isForUpstream(parameter[1], api, decision, ownTokens)
+    )
   })
   if (kept.length === parts.length) return query
   return kept.length === 0 ? '' : `?${kept.join('&')}`

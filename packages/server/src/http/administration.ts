@@ -11,7 +11,9 @@ import { registerIssuers } from './routes/issuers.ts'
 import { registerPrincipals } from './routes/principals.ts'
 import { registerRoles } from './routes/roles.ts'
 import { registerSelf } from './routes/self.ts'
+import { registerSigningKeys } from './routes/signing-keys.ts'
 import { registerStatus } from './routes/status.ts'
+import { registerTokens } from './routes/tokens.ts'
 import { registerVerify } from './routes/verify.ts'
 import { registerWorkspaces } from './routes/workspaces.ts'
 
@@ -23,6 +25,8 @@ const AREAS = [
   registerRoles,
   registerCredentials,
   registerIssuers,
+  registerSigningKeys,
+  registerTokens,
   registerSelf,
   registerVerify,
   registerDecisions,

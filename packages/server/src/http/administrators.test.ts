@@ -134,7 +134,7 @@ describe('a workspace keeps somebody who administers it', () => {
     ['by a role', [], ['owner']],
     [
       'by scopes that add up',
-      ['workspaces:*', 'apis:*', 'principals:*', 'credentials:*', 'issuers:*'],
+      ['workspaces:*', 'apis:*', 'principals:*', 'credentials:*', 'issuers:*', 'signing_keys:*'],
       ['rest'],
     ],
   ]

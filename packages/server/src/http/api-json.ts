@@ -80,6 +80,12 @@ const SETTABLE = {
   requires_binding: Type.Optional(
     Type.Boolean({ description: 'Takes credentials alone that are bound to a key, beside its proof.' }),
   ),
+  identity_token: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: gateway and forward-auth tell who is calling by a short-lived JWT in `X-Credence-Identity`, which the upstream verifies by `/.well-known/jwks.json`, instead of by plain headers. Needs CREDENCE_PUBLIC_URL.',
+    }),
+  ),
   max_lifetime_seconds: Type.Optional(
     Nullable(Type.Integer({ minimum: 1, maximum: 3_153_600_000, description: 'Of its credentials.' })),
   ),
@@ -140,6 +146,7 @@ export const ApiShape = Strict({
   cors: Nullable(Cors),
   requires_tls: Type.Boolean(),
   requires_binding: Type.Boolean(),
+  identity_token: Type.Boolean(),
   max_lifetime_seconds: Nullable(Type.Integer()),
   key_prefix: Nullable(Type.String()),
   query_parameter: Nullable(Type.String()),
@@ -176,6 +183,7 @@ export function apiFromJson(json: Static<typeof ApiChangesShape>): Reading<Parti
     corsOrigins: json.cors === null ? [] : json.cors?.origins,
     requiresTls: json.requires_tls,
     requiresBinding: json.requires_binding,
+    identityToken: json.identity_token,
     maxLifetimeSeconds: json.max_lifetime_seconds,
     keyPrefix: json.key_prefix,
     queryParameter: json.query_parameter,
@@ -229,6 +237,7 @@ export function apiToJson(api: ApiRecord, gatewayUrl: string | null, warnings: r
     cors: api.corsOrigins.length === 0 ? null : { origins: api.corsOrigins },
     requires_tls: api.requiresTls,
     requires_binding: api.requiresBinding,
+    identity_token: api.identityToken,
     max_lifetime_seconds: api.maxLifetimeSeconds,
     key_prefix: api.keyPrefix,
     query_parameter: api.queryParameter,

@@ -58,7 +58,8 @@ function admit(context: Context, homeApiId: VerifyRequest['homeApiId'], scopes: 
   }
 }
 
-function actorOf(decision: Decision, request: FastifyRequest): Actor {
+/** Who acts, for a decision that is VALID. */
+export function actorOf(decision: Decision, request: FastifyRequest): Actor {
   const credential = decision.credential!
   return {
     workspaceId: credential.workspaceId,

@@ -11,7 +11,7 @@ import {
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { type Asking, decide, observe } from '../decide.ts'
-import { identityHeadersForProxy } from '../gateway/identity-headers.ts'
+import { proxyIdentity } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
 import { certificateFinder } from './client-certificate.ts'
 import { type OriginalRequest, originalRequest } from './original-request.ts'
@@ -37,7 +37,7 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
 
   const answer = afterTheOthers((response: ServerResponse, decision: Decision, requestId: string): void => {
     try {
-      if (decision.code === 'VALID') writeAllowed(response, decision, requestId)
+      if (decision.code === 'VALID') writeAllowed(response, decision, requestId, context)
       else write(response, forProxy(answerTo(decision, requestId)))
       onAnswered(response)
     } catch (error) {
@@ -100,7 +100,11 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
         return refuseNow(refuse(null, 'route', 'ROUTE_UNKNOWN', detail))
       }
       const asked = askedAbout(original, api, peer, request)
-      const deciding = decide(context, { ...asking, workspaceId: api.workspaceId }, asked)
+      const deciding = decide(
+        context,
+        { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
+        asked,
+      )
       if (deciding instanceof Promise) {
         return deciding.then((decision) => answer(response, decision, requestId))
       }
@@ -161,8 +165,13 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
 }
 
 /** 200: who is calling and what is left, in headers that the proxy hands on. */
-function writeAllowed(response: ServerResponse, decision: Decision, requestId: string): void {
-  const headers = identityHeadersForProxy(decision, requestId)
+function writeAllowed(
+  response: ServerResponse,
+  decision: Decision,
+  requestId: string,
+  { identityTokens }: Pick<Context, 'identityTokens'>,
+): void {
+  const headers = proxyIdentity(decision, requestId, identityTokens)
   if (decision.limits.length > 0) {
     const limits = limitHeaders(decision.limits, decision.retryAfterSeconds)
     for (const name in limits) headers.push(name, limits[name]!)

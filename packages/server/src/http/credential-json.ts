@@ -67,6 +67,11 @@ export const CredentialShape = Strict({
   metadata: Type.Record(Type.String(), Type.String()),
   tags: Type.Array(Type.String()),
   issued_by: Nullable(Type.String({ description: 'The credential that issued this one.' })),
+  parent: Nullable(
+    Type.String({
+      description: 'Of an access token: the credential that it came from, and where its use is counted.',
+    }),
+  ),
   revision: Type.Integer(),
   versions: Type.Array(VersionShape),
   usage: Strict(
@@ -114,6 +119,7 @@ export function credentialToJson({
     metadata: record.metadata,
     tags: [...record.tags],
     issued_by: record.issuedBy,
+    parent: record.parentId,
     revision: record.revision,
     versions: record.versions.map((version) => {
       const uses = usage.filter((row) => row.version === version.version)

@@ -9,6 +9,8 @@ export const TAGS = {
   Roles: 'Named sets of scopes of one API.',
   Credentials: 'What proves a principal.',
   Issuers: 'Whose tokens are trusted, and what their claims stand for.',
+  Tokens: 'Short-lived access tokens, for whoever has a credential.',
+  'Signing keys': 'What tokens are signed with here.',
   Self: 'What the holder of a credential may do with it.',
   Verify: 'The answer: one verdict for every kind.',
   Decisions: 'The last decisions, and why they came out as they did.',

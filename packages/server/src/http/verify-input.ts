@@ -133,7 +133,8 @@ function ipFrom(text: string | undefined): Reading<string | null> {
   return read(clientIp(text, [], []))
 }
 
-function scopesFrom(scopes: string | readonly string[] | undefined): Reading<string | null> {
+/** One expression for all that are given. */
+export function scopesFrom(scopes: string | readonly string[] | undefined): Reading<string | null> {
   if (scopes === undefined || scopes.length === 0) return read(null)
   const list = typeof scopes === 'string' ? [scopes] : scopes
   const errors: FieldError[] = []

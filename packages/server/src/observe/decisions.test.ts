@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Decision, VerdictCode } from '@credence/core'
-import { aCredential, anApi } from '@credence/core/testing/records'
-import { type DecisionEntry, DecisionLog } from './decisions.ts'
+import type { Decision, LimitState, VerdictCode } from '@credence/core'
+import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
+import type { DecisionEntry } from './decision-entry.ts'
+import { DecisionLog } from './decisions.ts'
 
 const WORKSPACE = 'ws_000000000001'
 
@@ -109,4 +110,38 @@ test('a path is kept without query, without secrets and not at any length', () =
   assert.ok((path('r3')?.length ?? 0) <= 513)
   assert.ok(!path('r4')?.includes('Zb3'))
   assert.equal(path('r5'), null)
+})
+
+function limit(name: string, change: Partial<LimitState> = {}): LimitState {
+  const rate = {
+    owner: 'credential',
+    type: 'rate',
+    limit: 10,
+    remaining: 9,
+    resetSeconds: 1,
+    windowSeconds: 1,
+  } as const
+  return { name, ...rate, ...change }
+}
+
+test('a decision is found as it was, whatever stood in its place before, and stays so when its place is used again', () => {
+  const log = new DecisionLog(1)
+  const credits = limit('credits', { type: 'credits', resetSeconds: null, windowSeconds: null })
+  const full = entry('r1', {
+    via: 'verify',
+    decision: decision('RATE_LIMITED', {
+      ...{ failedCheck: 'limits', detail: 'none left', api: anApi(), route: 'GET /orders/*', public: true },
+      ...{ credential: aCredential(), version: 2, principal: aPrincipal(), scopes: ['orders:read'] },
+      ...{ required: 'orders:read', limits: [limit('default')], retryAfterSeconds: 3, staleSeconds: 4 },
+    }),
+  })
+  const bare = entry('r2', { atMs: 1_790_000_000_000.5, durationMs: 0, method: null, path: null, ip: null })
+  const several = entry('r3', { decision: decision('VALID', { limits: [limit('default'), credits] }) })
+  const one = entry('r4', { decision: decision('VALID', { limits: [credits] }) })
+  const found: (DecisionEntry | undefined)[] = []
+  for (const recorded of [full, bare, several, one, full]) {
+    log.record(recorded)
+    found.push(log.get(WORKSPACE, recorded.requestId))
+  }
+  assert.deepEqual(found, [full, bare, several, one, full])
 })

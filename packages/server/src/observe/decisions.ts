@@ -1,24 +1,8 @@
-import type { Decision, LimitState, VerdictCode } from '@credence/core'
+import type { VerdictCode } from '@credence/core'
+import type { DecisionEntry } from './decision-entry.ts'
+import { KeptDecision } from './kept-decision.ts'
+import { KeptTexts } from './kept-texts.ts'
 import { redactSecrets } from './redact.ts'
-
-/** Where a decision was asked for. `admin` is administration deciding about its own callers. */
-export const DECISION_VIAS = ['gateway', 'forward-auth', 'verify', 'admin'] as const
-export type DecisionVia = (typeof DECISION_VIAS)[number]
-
-/** A decision and what an operator finds it by. Holds references to records and scalars; never what was presented. */
-export interface DecisionEntry {
-  readonly requestId: string
-  /** The workspace whose operator may see it. */
-  readonly workspaceId: string
-  readonly atMs: number
-  readonly durationMs: number
-  readonly via: DecisionVia
-  readonly method: string | null
-  /** Without the query: that may hold a credential. */
-  readonly path: string | null
-  readonly ip: string | null
-  readonly decision: Decision
-}
 
 export interface DecisionQuery {
   readonly workspaceId: string
@@ -32,41 +16,38 @@ export interface DecisionQuery {
 const DEFAULT_CAPACITY = 10_000
 /** Longest path that is kept: ten thousand of the longest that HTTP takes would be a leak. */
 const MAX_PATH_LENGTH = 512
+/** Longer ones are kept, too, at a higher price. */
+const USUAL_PATH_LENGTH = 50
+const USUAL_REQUEST_ID_LENGTH = 12
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
-/** A place of the ring. All that it is made of is its own; what it points at is records, and texts. */
-type Place = Mutable<Omit<DecisionEntry, 'decision'>> & {
-  readonly decision: Mutable<Omit<Decision, 'limits'>>
-  /** As many as the most that applied to a decision in this place. */
-  readonly limits: Mutable<LimitState>[]
-  limitCount: number
-}
-
-/**
- * The last decisions, in memory, for `credence why`. Recording is constant time and never fails.
- * A place is written over and not replaced: of objects that live for ten thousand requests each one is copied twice by the
- * collector of the young ones, and then is one for the collector of the old.
- */
+/** The last decisions, in memory, for `credence why`. Recording is constant time and never fails. */
 export class DecisionLog {
   readonly #capacity: number
-  readonly #ring: Place[] = []
+  readonly #ring: KeptDecision[] = []
+  readonly #requestIds: KeptTexts
+  readonly #paths: KeptTexts
+  /** Of each place, when it was decided and how long that took. */
+  readonly #timesMs: Float64Array
   /** Where the next entry goes. */
   #next = 0
 
   /** @param capacity how many are kept */
   constructor(capacity: number = DEFAULT_CAPACITY) {
     this.#capacity = capacity
+    this.#requestIds = new KeptTexts(capacity, USUAL_REQUEST_ID_LENGTH)
+    this.#paths = new KeptTexts(capacity, USUAL_PATH_LENGTH)
+    this.#timesMs = new Float64Array(2 * capacity)
   }
 
   record(entry: DecisionEntry): void {
-    let place = this.#ring[this.#next]
-    if (place === undefined) {
-      place = newPlace()
-      this.#ring.push(place)
-    }
-    write(entry, place)
-    this.#next = (this.#next + 1) % this.#capacity
+    const at = this.#next
+    if (at === this.#ring.length) this.#ring.push(new KeptDecision())
+    this.#ring[at]!.write(entry)
+    this.#requestIds.write(at, entry.requestId)
+    this.#paths.write(at, keptPath(entry.path))
+    this.#timesMs[2 * at] = entry.atMs
+    this.#timesMs[2 * at + 1] = entry.durationMs
+    this.#next = at + 1 === this.#capacity ? 0 : at + 1
   }
 
   /**
@@ -75,8 +56,9 @@ export class DecisionLog {
    * then what it asked about), the later one.
    */
   get(workspaceId: string, requestId: string): DecisionEntry | undefined {
-    for (const entry of this.#newestFirst()) {
-      if (entry.requestId === requestId) return entry.workspaceId === workspaceId ? entry : undefined
+    for (const at of this.#newestFirst()) {
+      if (this.#requestIds.read(at) !== requestId) continue
+      return this.#ring[at]!.workspaceId === workspaceId ? this.#entryAt(at) : undefined
     }
     return undefined
   }
@@ -84,114 +66,31 @@ export class DecisionLog {
   /** Newest first. */
   list(query: DecisionQuery): DecisionEntry[] {
     const found: DecisionEntry[] = []
-    for (const entry of this.#newestFirst()) {
+    for (const at of this.#newestFirst()) {
       if (found.length >= query.limit) break
-      if (matches(entry, query)) found.push(entry)
+      if (matches(this.#ring[at]!, query)) found.push(this.#entryAt(at))
     }
     return found
   }
 
-  *#newestFirst(): Generator<DecisionEntry> {
+  *#newestFirst(): Generator<number> {
     const size = this.#ring.length
-    for (let age = 1; age <= size; age++) yield entryOf(this.#ring[(this.#next - age + size) % size]!)
+    for (let age = 1; age <= size; age++) yield (this.#next - age + size) % size
+  }
+
+  #entryAt(at: number): DecisionEntry {
+    const [atMs, durationMs] = [this.#timesMs[2 * at]!, this.#timesMs[2 * at + 1]!]
+    const [requestId, path] = [this.#requestIds.read(at)!, this.#paths.read(at)]
+    return { requestId, path, atMs, durationMs, ...this.#ring[at]!.read() }
   }
 }
 
-function newPlace(): Place {
-  return {
-    requestId: '',
-    workspaceId: '',
-    // Not a whole number, so that V8 has room for any time in the place itself.
-    atMs: Number.NaN,
-    durationMs: Number.NaN,
-    via: 'verify',
-    method: null,
-    path: null,
-    ip: null,
-    decision: {
-      code: 'VALID',
-      failedCheck: null,
-      detail: null,
-      api: null,
-      route: null,
-      public: false,
-      credential: null,
-      version: null,
-      principal: null,
-      scopes: [],
-      required: null,
-      takesBasic: false,
-      retryAfterSeconds: null,
-      staleSeconds: null,
-      dpop: null,
-    },
-    limits: [],
-    limitCount: 0,
-  }
-}
-
-/** Field by field: Object.assign takes ten times as long. */
-function write(entry: DecisionEntry, place: Place): void {
-  place.requestId = entry.requestId
-  place.workspaceId = entry.workspaceId
-  place.atMs = entry.atMs
-  place.durationMs = entry.durationMs
-  place.via = entry.via
-  place.method = entry.method
-  place.path = keptPath(entry.path)
-  place.ip = entry.ip
-  const { decision } = entry
-  const kept = place.decision
-  kept.code = decision.code
-  kept.failedCheck = decision.failedCheck
-  kept.detail = decision.detail
-  kept.api = decision.api
-  kept.route = decision.route
-  kept.public = decision.public
-  kept.credential = decision.credential
-  kept.version = decision.version
-  kept.principal = decision.principal
-  kept.scopes = decision.scopes
-  kept.required = decision.required
-  kept.takesBasic = decision.takesBasic
-  kept.retryAfterSeconds = decision.retryAfterSeconds
-  kept.staleSeconds = decision.staleSeconds
-  kept.dpop = decision.dpop
-  writeLimits(decision.limits, place)
-}
-
-function writeLimits(limits: readonly LimitState[], place: Place): void {
-  place.limitCount = limits.length
-  for (const [index, limit] of limits.entries()) {
-    const kept = place.limits[index]
-    if (kept === undefined) {
-      place.limits.push({ ...limit })
-      continue
-    }
-    kept.name = limit.name
-    kept.owner = limit.owner
-    kept.type = limit.type
-    kept.limit = limit.limit
-    kept.remaining = limit.remaining
-    kept.resetSeconds = limit.resetSeconds
-    kept.windowSeconds = limit.windowSeconds
-  }
-}
-
-/** A copy: the place will be written over. */
-function entryOf({ decision, limits, limitCount, ...entry }: Place): DecisionEntry {
-  return {
-    ...entry,
-    decision: { ...decision, limits: limits.slice(0, limitCount).map((limit) => ({ ...limit })) },
-  }
-}
-
-function matches({ workspaceId, decision }: DecisionEntry, query: DecisionQuery): boolean {
+function matches({ workspaceId, code, credential, api }: KeptDecision, query: DecisionQuery): boolean {
   return (
     workspaceId === query.workspaceId &&
-    (query.code === undefined || decision.code === query.code) &&
-    (query.credentialId === undefined || decision.credential?.id === query.credentialId) &&
-    (query.apiId === undefined || decision.api?.id === query.apiId)
+    (query.code === undefined || code === query.code) &&
+    (query.credentialId === undefined || credential?.id === query.credentialId) &&
+    (query.apiId === undefined || api?.id === query.apiId)
   )
 }
 

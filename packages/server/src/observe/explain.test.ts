@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CHECKS, type Decision, VERDICT_CODES } from '@credence/core'
 import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
-import type { DecisionEntry } from './decisions.ts'
+import type { DecisionEntry } from './decision-entry.ts'
 import { explain } from './explain.ts'
 
 const AT_MS = Date.UTC(2026, 10, 24, 12)

@@ -1,5 +1,5 @@
 import { CHECKS, type CheckName, type Decision } from '@credence/core'
-import type { DecisionEntry } from './decisions.ts'
+import type { DecisionEntry } from './decision-entry.ts'
 import { toAllow } from './to-allow.ts'
 
 export interface ExplainedCheck {

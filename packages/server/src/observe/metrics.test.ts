@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VERDICT_CODES } from '@credence/core'
-import { DECISION_VIAS } from './decisions.ts'
+import { DECISION_VIAS } from './decision-entry.ts'
 import { Metrics } from './metrics.ts'
 
 function value(text: string, line: string): number {

@@ -1,6 +1,6 @@
 import type { VerdictCode } from '@credence/core'
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
-import type { DecisionVia } from './decisions.ts'
+import type { DecisionVia } from './decision-entry.ts'
 import { type MetricSamples, samplesOf } from './metric-samples.ts'
 import { durationSamples, VerdictCounts } from './verdict-counts.ts'
 

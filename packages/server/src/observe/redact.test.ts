@@ -44,6 +44,14 @@ test('what an Authorization header carries is redacted in any case and encoding'
   }
 })
 
+test('a JWT is redacted wherever it stands, whole or cut', () => {
+  const jwt = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'
+  const keyLike = `eyJhbGci_${ID}${REST}.eyJ_${ID}${REST}.a_${ID}${REST}-c2ln`
+  for (const token of [jwt, jwt.slice(0, -9), jwt.slice(0, -12), keyLike]) {
+    assert.equal(redactSecrets(`token="${token}" next`), 'token="[redacted]" next')
+  }
+})
+
 test('user and password of a URL are redacted', () => {
   assert.equal(redactSecrets('at postgres://u:hunter2@db/c?x'), 'at postgres://[redacted]@db/c?x')
 })
@@ -59,7 +67,20 @@ test('redaction takes time in proportion to the text', () => {
     redactSecrets(text)
     return Number(process.hrtime.bigint() - startedAt) / 1e6
   }
-  for (const piece of ['a_', '_', 'a_a1', 'bearer ', '://', 'x:/', 'Basic+', '://a']) {
+  for (const piece of [
+    'a_',
+    '_',
+    'a_a1',
+    'bearer ',
+    '://',
+    'x:/',
+    'Basic+',
+    '://a',
+    'eyJ',
+    'eyJ-',
+    'eyJ.',
+    '-eyJa.',
+  ]) {
     assert.ok(time(piece.repeat(50_000)) < 1000, `slow on ${piece}`)
   }
 })

@@ -5,7 +5,7 @@ import {
   parseScopeExpression,
   scopeCovers,
 } from '@credence/core'
-import type { DecisionEntry } from './decisions.ts'
+import type { DecisionEntry } from './decision-entry.ts'
 
 /**
  * What would make a refused request pass: a command where one is enough, else a sentence. Null when it passed.

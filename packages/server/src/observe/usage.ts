@@ -184,8 +184,14 @@ export class UsageRecorder {
   }
 
   /** The entry to count on, made if there is room for it; null: there is none. */
-  #entryFor({ credential, version, code, atMs }: Use): Entry | null {
-    const { id: credentialId, workspaceId } = credential
+  /**
+   * Whoever uses an access token uses the credential that it came from: counted there, so that it is known when that was
+   * used last, and not for the token, of which there may be millions.
+   */
+  #entryFor({ credential, version: presented, code, atMs }: Use): Entry | null {
+    const version = credential.parentVersion ?? presented
+    const { id, parentId, workspaceId } = credential
+    const credentialId = parentId ?? id
     let last: Entry | null = null
     for (let entry = this.#pending.get(credentialId) ?? null; entry !== null; entry = entry.next) {
       if (entry.version === version && entry.code === code) return entry
@@ -230,8 +236,9 @@ function countOf(entries: Entries): number {
 function deltasOf(first: Entry | undefined): UsageDelta[] {
   const deltas: UsageDelta[] = []
   for (let entry = first ?? null; entry !== null; ) {
-    const { next, lastUserAgent, ...counted } = entry
-    deltas.push({ ...counted, lastUserAgent: lastUserAgent === null ? null : cleaned(lastUserAgent) })
+    const { next, ...delta } = entry
+    if (delta.lastUserAgent !== null) delta.lastUserAgent = cleaned(delta.lastUserAgent)
+    deltas.push(delta)
     entry = next
   }
   return deltas

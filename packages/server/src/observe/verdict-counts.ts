@@ -1,5 +1,5 @@
 import { VERDICT_CODES, type VerdictCode } from '@credence/core'
-import { DECISION_VIAS, type DecisionVia } from './decisions.ts'
+import { DECISION_VIAS, type DecisionVia } from './decision-entry.ts'
 import type { MetricSample, MetricSamples } from './metric-samples.ts'
 
 /** Upper bounds of the buckets, in seconds. A verify from memory takes tens of microseconds. */

@@ -15,6 +15,8 @@ export const ADMIN_SCOPES = [
   'roles:write',
   'issuers:read',
   'issuers:write',
+  'signing_keys:read',
+  'signing_keys:write',
   'credentials:read',
   'credentials:write:*',
   'credentials:verify:*',

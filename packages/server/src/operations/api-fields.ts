@@ -37,6 +37,7 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   outageGraceSeconds: 0,
   exactLimits: false,
   requiresBinding: false,
+  identityToken: false,
   metadata: {},
 }
 

@@ -7,7 +7,7 @@ import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry } from './idempotency.ts'
 import { type Actor, done, type FieldError, failed, invalid, notFound, type Outcome } from './operation.ts'
 import type { PageRequest } from './page-request.ts'
-import { referrerOf } from './referrers.ts'
+import { leftoverTokens, referrerOf, TOKENS_LEFT } from './referrers.ts'
 import { changedMembers, type Expected, makeOnce, replaceRow, staleness } from './rows.ts'
 import { upstreamRefusal } from './upstream-check.ts'
 import { write } from './write.ts'
@@ -104,8 +104,10 @@ export async function deleteApi(
   const referrer = await referrerOf(context, actor.workspaceId, api.id, (grant) => grant.apiId === api.id)
   if (referrer !== null)
     return failed({ code: 'CONFLICT', detail: `API ${api.name} is in use by ${referrer}` })
+  const tokens = await leftoverTokens(context, actor.workspaceId, { apiId: api.id })
+  if (tokens === null) return failed({ code: 'CONFLICT', detail: TOKENS_LEFT })
   const written = await write(context, actor, {
-    deletes: [{ table: 'api', id: api.id, revision: api.revision }],
+    deletes: [...tokens, { table: 'api', id: api.id, revision: api.revision }],
     action: 'api.delete',
     target: { table: 'api', id: api.id },
     detail: { name: api.name },
@@ -154,6 +156,10 @@ async function errorsOf(
   const errors = apiErrors(fields)
   const foreign = fields.upstream === null ? null : foreignMountProblem(context, workspaceId, fields.host)
   if (foreign !== null) errors.push({ field: 'host', detail: foreign })
+  if (fields.identityToken && context.config.publicUrl === null) {
+    const detail = 'needs an issuer to name: set CREDENCE_PUBLIC_URL'
+    errors.push({ field: 'identity_token', detail })
+  }
   const problem = upstream === null ? null : await upstreamRefusal(context, workspaceId, upstream)
   if (problem !== null) errors.push({ field: 'upstream', detail: problem })
   return errors

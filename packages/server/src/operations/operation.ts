@@ -63,6 +63,12 @@ export function notFound(table: TableName, reference: string): ReturnType<typeof
   })
 }
 
+/** An access token is as it was issued: whoever wants another one asks for it with the credential that it came from. */
+export function lastingOnly(done: 'rotated' | 'changed'): ReturnType<typeof failed> {
+  const detail = `an access token is not ${done}: ask for another one at POST /v1/tokens`
+  return failed({ code: 'CONFLICT', detail })
+}
+
 /** The answer to a write that the store refused. */
 export function conflicted(conflict: Conflict): ReturnType<typeof failed> {
   return failed({ ...conflictProblem(conflict), conflict })

@@ -6,9 +6,9 @@ import { remainsAdministered } from './administrators.ts'
 import { resolveCeiling } from './ceiling.ts'
 import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry } from './idempotency.ts'
-import { type Actor, done, invalid, notFound, type Outcome } from './operation.ts'
+import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
 import type { PageRequest } from './page-request.ts'
-import { rowsOf } from './referrers.ts'
+import { leftoverTokens, rowsOf, TOKENS_LEFT } from './referrers.ts'
 import type { GrantArguments } from './resolve-grants.ts'
 import { changedMembers, type Expected, makeOnce, replaceRow, staleness } from './rows.ts'
 import { adminScopesOf, standingPowerRefusal } from './standing-power.ts'
@@ -138,8 +138,10 @@ export async function deletePrincipal(
   if (principal === undefined) return notFound('principal', ref)
   const stale = staleness(principal.revision, expected)
   if (stale !== null) return stale
+  const tokens = await leftoverTokens(context, actor.workspaceId, { principalId: principal.id })
+  if (tokens === null) return failed({ code: 'CONFLICT', detail: TOKENS_LEFT })
   const written = await write(context, actor, {
-    deletes: [{ table: 'principal', id: principal.id, revision: principal.revision }],
+    deletes: [...tokens, { table: 'principal', id: principal.id, revision: principal.revision }],
     action: 'principal.delete',
     target: { table: 'principal', id: principal.id },
     detail: { name: principal.name },

@@ -1,6 +1,6 @@
 import type { Grant, Records } from '@credence/core'
 import type { Context } from '../context.ts'
-import type { Cursor, ListFilters, Page } from '../store/port.ts'
+import type { Cursor, ListFilters, Page, RowAt } from '../store/port.ts'
 
 const PAGE = 1000
 
@@ -19,6 +19,27 @@ export async function* rowsOf<T extends 'credential' | 'principal'>(
   } while (cursor !== null)
 }
 
+/** Why something stays that nothing but access tokens names. */
+export const TOKENS_LEFT = 'thousands of access tokens are left of it: try again when they are over'
+/** Most that go with what they are of; where there are more, it waits until they are over. */
+const MOST_TOKENS = 1000
+
+/**
+ * Access tokens of an API or a principal, to be deleted with it: what they came from is gone, so they are worth nothing.
+ * Null: too many for one write.
+ */
+export async function leftoverTokens(
+  { store }: Pick<Context, 'store'>,
+  workspaceId: string,
+  of: Pick<ListFilters, 'apiId' | 'principalId'>,
+): Promise<readonly RowAt[] | null> {
+  const filters = { ...of, kind: 'access_token' }
+  const { records, next } = await store.list('credential', {
+    ...{ workspaceId, limit: MOST_TOKENS, cursor: null, filters },
+  })
+  return next === null ? records.map(({ id, revision }) => ({ table: 'credential', id, revision })) : null
+}
+
 /**
  * The first row that names something in its grants or its ceiling, where the database keeps no references of its
  * own: `credential 5Hd8…`; null: none does.
@@ -29,7 +50,7 @@ export async function referrerOf(
   apiId: string,
   names: (grant: Grant) => boolean,
 ): Promise<string | null> {
-  for await (const credential of rowsOf(context, 'credential', workspaceId, { apiId })) {
+  for await (const credential of rowsOf(context, 'credential', workspaceId, { apiId, lasting: true })) {
     if (credential.grants.some(names)) return `credential ${credential.id}`
   }
   for await (const principal of rowsOf(context, 'principal', workspaceId, {})) {

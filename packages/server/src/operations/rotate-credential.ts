@@ -13,7 +13,7 @@ import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts
 import { type Issued, replayIssued } from './issue-credential.ts'
 import { makeSecret, rotationErrors } from './kind-fields.ts'
 import type { Hashing } from './new-password.ts'
-import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
+import { type Actor, done, failed, invalid, lastingOnly, notFound, type Outcome } from './operation.ts'
 import { retried } from './retried.ts'
 import { write } from './write.ts'
 
@@ -99,6 +99,7 @@ async function rotate(
       'a client key has no secret: issue another one for the same principal and revoke this, or change its binding'
     return failed({ code: 'CONFLICT', detail })
   }
+  if (record.kind === 'access_token') return lastingOnly('rotated')
   const errors = await rotationErrors(context, record, password)
   if (errors.length > 0) return invalid(...errors)
   const nowMs = context.clock()

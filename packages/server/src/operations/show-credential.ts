@@ -65,6 +65,8 @@ export interface CredentialFilters {
   readonly status?: CredentialStatus
   readonly tag?: string
   readonly expiresBeforeMs?: number
+  /** The credential that access tokens came from. */
+  readonly parent?: string
 }
 
 export interface CredentialPage {
@@ -77,7 +79,7 @@ export async function listCredentials(
   context: Viewing,
   actor: Actor,
   page: PageRequest,
-  { principal, api, kind, status, tag, expiresBeforeMs }: CredentialFilters,
+  { principal, api, kind, status, tag, expiresBeforeMs, parent }: CredentialFilters,
 ): Promise<Outcome<CredentialPage>> {
   const { workspaceId } = actor
   const errors: FieldError[] = []
@@ -90,7 +92,9 @@ export async function listCredentials(
   const filters: ListFilters = {
     ...(principal !== undefined && { principalId: await idOf('principal', principal) }),
     ...(api !== undefined && { apiId: await idOf('api', api) }),
-    ...(kind !== undefined && { kind }),
+    // Tokens are many and soon over: among them nobody would find the rest.
+    ...(kind !== undefined ? { kind } : parent === undefined && { lasting: true }),
+    ...(parent !== undefined && { parentId: parent }),
     ...(tag !== undefined && { tag }),
     ...statusFilters(status, expiresBeforeMs, context.clock()),
   }

@@ -17,6 +17,7 @@ import {
   type FieldError,
   failed,
   invalid,
+  lastingOnly,
   type OperationProblem,
   type Outcome,
 } from './operation.ts'
@@ -77,6 +78,7 @@ async function update(
   if (refusal !== null) return refusal
   const stale = staleness(before.revision, expectedRevisions)
   if (stale !== null) return stale
+  if (before.kind === 'access_token') return lastingOnly('changed')
   if (before.state === 'revoked') {
     return failed({ code: 'CONFLICT', detail: 'a revoked credential does not change any more' })
   }

@@ -2,7 +2,7 @@ import type { TableName } from '@credence/core'
 import type { ListFilters, ListQuery } from './port.ts'
 import type { Dialect, SqlValue } from './tables.ts'
 
-/** A condition on the table `t`, of a value that stands at a placeholder. */
+/** A condition on the table `t`, of a value that stands at a placeholder; of `true` nothing does. */
 type Condition = (placeholder: string) => string
 
 /** How each filter reads in SQL, and on which tables. */
@@ -12,6 +12,9 @@ const FILTERS: {
   principalId: { on: ['credential'], sql: (p) => `t.principal_id = ${p}` },
   apiId: { on: ['credential', 'role', 'issuer'], sql: (p) => `t.api_id = ${p}` },
   kind: { on: ['credential'], sql: (p) => `t.kind = ${p}` },
+  // Word for word as the index `credential_lasting` has it, or the index would not be used.
+  lasting: { on: ['credential'], sql: () => "t.kind <> 'access_token'" },
+  parentId: { on: ['credential'], sql: (p) => `t.parent_id = ${p}` },
   state: { on: ['credential'], sql: (p) => `t.state = ${p}` },
   tag: { on: ['credential'], sql: listed('credential_tags', 'tag') },
   name: {
@@ -39,10 +42,12 @@ function listed(table: string, column: string): Condition {
   return (p) => `EXISTS (SELECT 1 FROM ${table} l WHERE l.credential_id = t.id AND l.${column} = ${p})`
 }
 
+type Given = [name: keyof ListFilters, value: string | number | true]
+
 /** The filters that are given. @throws Error for one that the table has no column for */
-export function givenFilters(table: TableName, filters: ListFilters): [keyof ListFilters, string | number][] {
-  const given: [keyof ListFilters, string | number][] = []
-  for (const [name, value] of Object.entries(filters) as [keyof ListFilters, string | number | undefined][]) {
+export function givenFilters(table: TableName, filters: ListFilters): Given[] {
+  const given: Given[] = []
+  for (const [name, value] of Object.entries(filters) as [keyof ListFilters, Given[1] | undefined][]) {
     if (value === undefined) continue
     if (!FILTERS[name]?.on.includes(table)) throw new Error(`${table} cannot be filtered by ${name}`)
     given.push([name, value])
@@ -76,7 +81,8 @@ export function listStatement(
     conditions.push(`(${place}) < (${value(createdAtMs)}, ${value(id)})`)
   }
   for (const [name, wanted] of given) {
-    if (name === list?.filter) conditions.push(`s.${list.column} = ${value(wanted)}`)
+    if (wanted === true) conditions.push(FILTERS[name].sql(''))
+    else if (name === list?.filter) conditions.push(`s.${list.column} = ${value(wanted)}`)
     else if (name === 'apiId' && table === 'credential')
       conditions.push(listed('credential_grants', 'api_id')(value(wanted)))
     else conditions.push(FILTERS[name].sql(value(wanted)))

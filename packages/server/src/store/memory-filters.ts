@@ -5,7 +5,7 @@ import type { ListFilters } from './port.ts'
 export function matches(
   record: Records[TableName],
   filter: keyof ListFilters,
-  value: string | number,
+  value: string | number | true,
 ): boolean {
   const credential = record as CredentialRecord
   switch (filter) {
@@ -13,12 +13,15 @@ export function matches(
       if ('apiId' in record) return (record as RoleRecord).apiId === value
       return credential.grants.some(({ apiId }) => apiId === value)
     }
+    case 'lasting':
+      return credential.kind !== 'access_token'
     case 'tag':
       return credential.tags.some((tag) => tag === value)
     case 'externalId':
     case 'type':
       return (record as PrincipalRecord)[filter] === value
     case 'principalId':
+    case 'parentId':
     case 'kind':
     case 'state':
     case 'name':

@@ -43,6 +43,7 @@ class MemoryStore implements Store {
     principal: new Map(),
     credential: new Map(),
     issuer: new Map(),
+    signing_key: new Map(),
   }
   #changes: Change[] = []
   #position = 0
@@ -185,6 +186,13 @@ class MemoryStore implements Store {
     for (const [key, entry] of this.#idempotency) if (entry.createdAtMs < ms) this.#idempotency.delete(key)
   }
 
+  async forgetAccessTokensBefore(ms: number): Promise<void> {
+    this.#open()
+    for (const { id, kind, expiresAtMs } of this.#rows.credential.values())
+      if (kind === 'access_token' && expiresAtMs !== null && expiresAtMs < ms)
+        this.#rows.credential.delete(id)
+  }
+
   async readSetting(name: string): Promise<string | undefined> {
     this.#open()
     return this.#settings.get(name)
@@ -306,6 +314,7 @@ function clash(put: Put, other: AnyRecord): string | null {
     const isFree = [record, other as CredentialRecord].some(({ state }) => state === 'revoked')
     return record.handle !== null && meet && !isFree ? 'handle' : null
   }
+  if (table === 'signing_key') return null
   const same = other as typeof record
   if (table === 'workspace') return same.name === record.name ? 'name' : null
   if (same.workspaceId === record.workspaceId && same.name === record.name) return 'name'

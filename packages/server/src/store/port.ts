@@ -99,13 +99,19 @@ export interface Store {
     nowMs: number,
   ): Promise<CreditResult>
 
+  /**
+   * Deletes access tokens that ended before a moment: nobody may do more or less without them, so neither the feed nor
+   * the trail, which has their issue, tells of it. Leader-only housekeeping.
+   */
+  forgetAccessTokensBefore(ms: number): Promise<void>
+
   /** What has been recorded of schema and releases; see migrate.ts. */
   schema(): Promise<SchemaState>
 
   close(): Promise<void>
 }
 
-export type NamedTable = Exclude<TableName, 'credential'>
+export type NamedTable = Exclude<TableName, 'credential' | 'signing_key'>
 
 export interface ListQuery {
   /** null lists across workspaces: for `workspace` rows and housekeeping only. */
@@ -128,6 +134,10 @@ export interface ListFilters {
   /** credential: has a grant for this API; role, issuer: is of this API. */
   readonly apiId?: string
   readonly kind?: string
+  /** credential: every kind but access tokens, which come and go. */
+  readonly lasting?: true
+  /** credential: came from this one. */
+  readonly parentId?: string
   readonly state?: string
   readonly tag?: string
   readonly name?: string

@@ -60,6 +60,7 @@ const FORGET_AT_ONCE = 5000
 const FORGET = {
   idempotency: forgetting('idempotency', 'scope, key', 'created_at_ms'),
   changes: forgetting('changes', 'position', 'at_ms'),
+  accessTokens: forgetting('credential', 'id', "kind = 'access_token' AND expires_at_ms"),
 }
 
 const READINGS = readingsFor(POSTGRES)
@@ -171,6 +172,10 @@ class PostgresStore implements Store {
 
   forgetChangesBefore(ms: number): Promise<void> {
     return this.#forget(FORGET.changes, ms)
+  }
+
+  forgetAccessTokensBefore(ms: number): Promise<void> {
+    return this.#forget(FORGET.accessTokens, ms)
   }
 
   changesSince(position: number, limit: number): Promise<FeedPage> {

@@ -188,3 +188,10 @@ export function forgetBefore(
   const column = what === 'changes' ? 'at_ms' : 'created_at_ms'
   connection.run(`DELETE FROM ${what} WHERE ${column} < ?`, beforeMs)
 }
+
+/** See Store.forgetAccessTokensBefore. @returns how many: fewer than `limit` when it was all of them */
+export function forgetAccessTokens(connection: SqliteConnection, beforeMs: number, limit: number): number {
+  // Word for word as the index `access_token_end` has it, or the index would not be used.
+  const over = "SELECT id FROM credential WHERE kind = 'access_token' AND expires_at_ms < ? LIMIT ?"
+  return connection.all(`DELETE FROM credential WHERE id IN (${over}) RETURNING 1`, beforeMs, limit).length
+}

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads'
 import { type JournalSeen, type JournalTried, keepJournal, NOT_SEEN } from './keep-journal.ts'
 import type { CommitResult, Store, Write } from './port.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import { applySpend, applyWrite, forgetBefore } from './sqlite-write.ts'
+import { applySpend, applyWrite, forgetAccessTokens, forgetBefore } from './sqlite-write.ts'
 import { messageOf, type Outcome, outcomeOf, serveThread } from './thread-service.ts'
 import { WriteConflict } from './write-order.ts'
 
@@ -11,6 +11,7 @@ export type WriterRequest =
   | { readonly type: 'commit'; readonly write: Write }
   | { readonly type: 'spend'; readonly args: Parameters<Store['spendCredits']> }
   | { readonly type: 'forget'; readonly what: 'idempotency' | 'changes'; readonly beforeMs: number }
+  | { readonly type: 'forget_access_tokens'; readonly beforeMs: number; readonly limit: number }
   /** Brings the journal of revocations up to date, and marks it when its last mark is older than `markIfBeforeMs`. */
   | { readonly type: 'journal'; readonly nowMs: number; readonly markIfBeforeMs: number }
 
@@ -143,6 +144,8 @@ function carryOut(request: WriterRequest): unknown {
       return applySpend(connection, ...request.args)
     case 'forget':
       return forgetBefore(connection, request.what, request.beforeMs)
+    case 'forget_access_tokens':
+      return forgetAccessTokens(connection, request.beforeMs, request.limit)
     case 'journal':
       // It comes after the commit.
       return null

@@ -32,6 +32,8 @@ export interface SqliteStoreSettings {
 
 /** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
 const MAX_PENDING_WRITES = 4096
+/** Rows that are forgotten in one request, so that no other waits long behind it. */
+const FORGET_AT_ONCE = 1000
 /** A first start takes milliseconds; whoever needs longer is stuck. */
 const START_WAIT_MS = 10_000
 const START_RETRY_MS = 20
@@ -111,6 +113,11 @@ class SqliteStore extends SqliteReads implements Store {
 
   async forgetChangesBefore(ms: number): Promise<void> {
     await this.#write({ type: 'forget', what: 'changes', beforeMs: ms })
+  }
+
+  async forgetAccessTokensBefore(ms: number): Promise<void> {
+    const request = { type: 'forget_access_tokens', beforeMs: ms, limit: FORGET_AT_ONCE } as const
+    while ((await this.#write(request)) === FORGET_AT_ONCE);
   }
 
   async listen(listener: FeedListener): Promise<() => Promise<void>> {

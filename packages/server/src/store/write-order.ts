@@ -13,6 +13,7 @@ export const PARENTS_FIRST: readonly TableName[] = [
   'principal',
   'credential',
   'issuer',
+  'signing_key',
 ]
 
 export interface OrderedWrite {

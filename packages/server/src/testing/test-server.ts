@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Context } from '../context.ts'
 import { registerAdministration } from '../http/administration.ts'
 import { type App, createApp } from '../http/app.ts'
+import { registerWellKnown } from '../http/well-known.ts'
 import { createTestContext, type TestContextOptions } from './test-context.ts'
 
 export interface TestResponse<T> {
@@ -31,6 +32,7 @@ export interface TestServer {
 export async function startTestServer(options: TestContextOptions = {}): Promise<TestServer> {
   const { context, adminKey, close } = await createTestContext(options)
   const app = createApp(context)
+  registerWellKnown(app, context)
   registerAdministration(app, context)
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo

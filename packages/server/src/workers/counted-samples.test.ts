@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DecisionVia } from '../observe/decisions.ts'
+import type { DecisionVia } from '../observe/decision-entry.ts'
 import { renderTogether } from '../observe/metric-samples.ts'
 import { Metrics } from '../observe/metrics.ts'
 import { CountedSamples } from './counted-samples.ts'

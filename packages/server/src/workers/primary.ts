@@ -31,7 +31,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
   // Each worker reads it for itself; what is wrong with it is better told once.
   certificateFor(config)
   const journal = watchedJournal(config.revocationsJournalPath, log)
-  const { store, workspaceId, isFirstStart } = await prepare(config, journal.tried)
+  const { store, sealingKeys, workspaceId, isFirstStart } = await prepare(config, journal.tried)
   // What was opened is closed in the other order, be it at the end or because the rest could not be opened.
   const opened = new AsyncDisposableStack()
   opened.defer(() => store.close())
@@ -47,7 +47,10 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
       authority,
       replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock: Date.now }),
     }
-    const leaderWork = await startLeaderWork(config, store, log, Date.now)
+    const leaderWork = await startLeaderWork({
+      ...{ config, store, sealingKeys, randomBytes, log },
+      ...{ defaultWorkspaceId: workspaceId, clock: Date.now },
+    })
     opened.defer(leaderWork.stop)
     workers = new WorkerSet({
       count,

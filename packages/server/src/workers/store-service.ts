@@ -8,6 +8,7 @@ export type StoreService = Pick<
   | 'spendCredits'
   | 'forgetIdempotencyBefore'
   | 'forgetChangesBefore'
+  | 'forgetAccessTokensBefore'
   | 'announce'
   | 'beat'
   | 'leave'
@@ -39,6 +40,7 @@ export function serveStore(channel: Channel, store: Store): void {
     spendCredits: (...args) => store.spendCredits(...args),
     forgetIdempotencyBefore: (ms) => store.forgetIdempotencyBefore(ms),
     forgetChangesBefore: (ms) => store.forgetChangesBefore(ms),
+    forgetAccessTokensBefore: (ms) => store.forgetAccessTokensBefore(ms),
     announce: (memberId, position) => store.announce(memberId, position),
     beat(sign, silenceMs) {
       members.add(sign.memberId)

@@ -35,6 +35,10 @@ export class WorkerStore extends SqliteReads implements Store {
     return this.#ask((writer) => writer.forgetChangesBefore(ms))
   }
 
+  forgetAccessTokensBefore(ms: number): Promise<void> {
+    return this.#ask((writer) => writer.forgetAccessTokensBefore(ms))
+  }
+
   async listen(listener: FeedListener): Promise<() => Promise<void>> {
     this.#listeners.add(listener)
     return async () => {

@@ -315,3 +315,29 @@ test('an administrator’s own key may be bound: then administration asks for th
   assert.equal((await ask(await proof(`https://credence.example${self}`), self)).status, 200)
   await server.close()
 })
+
+test('a username with its password, and a client with its secret, can be bound like any other credential', async () => {
+  const server = await startAdministered()
+  const accepts = { accepts: ['api_key', 'basic', 'client_secret'] }
+  assert.equal((await server.request('PATCH', '/v1/apis/orders', accepts)).status, 200)
+  const client = await dpopClient()
+  const uri = 'https://orders.example/orders/7'
+  const binding = { type: 'dpop', jwk: client.jwk }
+  const basic = await issue(server, binding, { kind: 'basic', username: 'till' })
+  const secret = await issue(server, binding, { kind: 'client_secret' })
+  const { client_id } = secret.body.credential as unknown as { client_id: string }
+  for (const userid of [`till:${basic.body.secret}`, `${client_id}:${secret.body.secret}`]) {
+    const presented = Buffer.from(userid).toString('base64')
+    const told = async (dpop: Record<string, string>) => {
+      const headers = { authorization: `Basic ${presented}`, ...dpop }
+      return (await verifyTold(server, { method: 'GET', uri, headers, secure: true })).code
+    }
+    const proof = async () => ({ dpop: await client.proof('GET', uri, presented, server.clock()) })
+    // The second time it is known already.
+    for (let i = 0; i < 2; i++) {
+      assert.equal(await told(await proof()), 'VALID')
+      assert.equal(await told({}), 'BINDING_REQUIRED')
+    }
+  }
+  await server.close()
+})

@@ -15,6 +15,7 @@ import { cursorToText, pageFromQuery } from '../cursor.ts'
 import { comparableBody, expectedOf, idempotentOf, refuseReading, respond } from '../respond.ts'
 import { routeSchema } from '../route-schema.ts'
 import {
+  Id,
   IdempotencyHeaders,
   IfMatchHeaders,
   OneOf,
@@ -109,7 +110,8 @@ const LIST = routeSchema({
   operationId: 'listCredentials',
   tag: 'Credentials',
   summary: 'List the credentials',
-  description: 'Newest first. All filters that are given must match.',
+  description:
+    'Newest first. All filters that are given must match. Access tokens are left out unless `kind` or `parent` asks for them.',
   scope: 'credentials:read',
   success: { status: 200, description: 'One page.', body: PageOf(CredentialShape) },
   querystring: Strict({
@@ -120,6 +122,7 @@ const LIST = routeSchema({
     status: Type.Optional(OneOf(CREDENTIAL_STATUSES)),
     tag: Type.Optional(Text(64)),
     expires_before: Type.Optional(Timestamp),
+    parent: Type.Optional({ ...Id, description: 'Access tokens that came from this credential.' }),
   }),
 })
 

@@ -1,7 +1,7 @@
 import { CHECKS, VERDICT_CODES } from '@credence/core'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { DECISION_VIAS } from '../../observe/decisions.ts'
+import { DECISION_VIAS } from '../../observe/decision-entry.ts'
 import { findRecord } from '../../operations/find.ts'
 import { done, failed, invalid } from '../../operations/operation.ts'
 import type { App } from '../app.ts'

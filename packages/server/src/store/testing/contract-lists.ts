@@ -108,6 +108,44 @@ export const LIST_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'lists can leave access tokens out, and can hold those of one credential alone',
+    async run(store) {
+      await seed(store)
+      await commitPuts(store, ...['crdA', 'crdB'].map((id) => put('credential', aCredential(id))))
+      const tokens = ['atA1', 'atA2', 'atB1'].map((id) => aToken(id, { parentId: `crd${id[2]}` }))
+      await commitPuts(store, ...tokens.map((record) => put('credential', record)))
+      assert.deepEqual((await idsOf(store, 'credential', { lasting: true })).toSorted(), ['crdA', 'crdB'])
+      assert.deepEqual((await idsOf(store, 'credential', { parentId: 'crdA' })).toSorted(), ['atA1', 'atA2'])
+      assert.deepEqual(await idsOf(store, 'credential', { parentId: 'crdA', lasting: true }), [])
+      const withApi = { lasting: true, apiId: 'api_1' } as const
+      assert.deepEqual(await idsOf(store, 'credential', withApi), [])
+      await assert.rejects(idsOf(store, 'role', { lasting: true }), /cannot be filtered/)
+    },
+  },
+  {
+    name: 'access tokens that ended are forgotten with all that is theirs, and nothing else is',
+    async run(store) {
+      await seed(store)
+      const over = Array.from({ length: 12 }, (_, i) => aToken(`old${i}`, { expiresAtMs: 4_999 }))
+      const kept = [
+        aToken('atNow', { expiresAtMs: 5_000 }),
+        aCredential('crdA', { expiresAtMs: 1 }),
+        aToken('atEver', { expiresAtMs: null }),
+      ]
+      for (const record of [...over, ...kept]) await commitPuts(store, put('credential', record))
+      const position = await store.position()
+      await store.forgetAccessTokensBefore(5_000)
+      assert.deepEqual((await idsOf(store, 'credential', {})).toSorted(), ['atEver', 'atNow', 'crdA'])
+      assert.deepEqual(await idsOf(store, 'credential', { tag: 'job' }), ['atNow', 'atEver'])
+      assert.equal(await store.read('credential', 'old1'), undefined)
+      assert.equal(await store.position(), position, 'nobody has to hear of it')
+      // Its id is free again, so no part of it was left behind.
+      await commitPuts(store, put('credential', aToken('old1', { expiresAtMs: 9_000 })))
+      await store.forgetAccessTokensBefore(5_000)
+      assert.equal((await store.read('credential', 'old1'))?.expiresAtMs, 9_000)
+    },
+  },
+  {
     name: 'filters follow what a write takes away',
     async run(store) {
       await seed(store)
@@ -120,6 +158,18 @@ export const LIST_CHECKS: readonly Check[] = [
     },
   },
 ]
+
+function aToken(id: string, over: Partial<CredentialRecord>): CredentialRecord {
+  const grants = [{ apiId: 'api_1', scopes: ['a'], roleIds: [] }]
+  return aCredential(id, {
+    kind: 'access_token',
+    parentId: 'crdA',
+    parentVersion: 1,
+    grants,
+    tags: ['job'],
+    ...over,
+  })
+}
 
 const ON_2 = [{ apiId: 'api_2', scopes: ['a'], roleIds: [] }]
 const FILTERED: readonly CredentialRecord[] = [

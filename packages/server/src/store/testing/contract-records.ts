@@ -6,6 +6,7 @@ import type {
   PrincipalRecord,
   Records,
   RoleRecord,
+  SigningKeyRecord,
   TableName,
   WorkspaceRecord,
 } from '@credence/core'
@@ -44,6 +45,7 @@ export function anApi(id: string, over: Partial<ApiRecord> = {}): ApiRecord {
     corsOrigins: [],
     requiresTls: false,
     requiresBinding: false,
+    identityToken: false,
     maxLifetimeSeconds: null,
     keyPrefix: null,
     queryParameter: null,
@@ -124,6 +126,20 @@ export function anIssuer(id: string, over: Partial<IssuerRecord> = {}): IssuerRe
     revokedBeforeMs: null,
     revokedTokens: [],
     revokedPrincipals: [],
+    ...over,
+  }
+}
+
+export function aSigningKey(id: string, over: Partial<SigningKeyRecord> = {}): SigningKeyRecord {
+  return {
+    ...AT,
+    id,
+    workspaceId: 'ws_1',
+    algorithm: 'ES256',
+    state: 'current',
+    stateChangedAtMs: 1_000,
+    sealedKey: 'k1.seal',
+    trustedUntilMs: null,
     ...over,
   }
 }
@@ -258,6 +274,7 @@ const api = shape({
   corsOrigins: texts,
   requiresTls: fc.boolean(),
   requiresBinding: fc.boolean(),
+  identityToken: fc.boolean(),
   maxLifetimeSeconds: orNull(count),
   keyPrefix: orNull(text),
   queryParameter: orNull(text),
@@ -364,6 +381,16 @@ const credential = shape({
   parentVersion: orNull(count),
 })
 
+const signingKey = shape({
+  createdAtMs: ms,
+  updatedAtMs: ms,
+  algorithm: fc.constantFrom('ES256' as const, 'EdDSA' as const),
+  state: fc.constantFrom('next' as const, 'current' as const, 'retired' as const, 'revoked' as const),
+  stateChangedAtMs: ms,
+  sealedKey: text,
+  trustedUntilMs: orNull(ms),
+})
+
 /** Any record that may stand in a seeded store with `api_2`, as a put of a new row; withId() gives it its place. */
 export const anyPut: fc.Arbitrary<Put> = fc.oneof(
   shape({ name: text, keyPrefix: text, createdAtMs: ms }).map((over) =>
@@ -374,6 +401,7 @@ export const anyPut: fc.Arbitrary<Put> = fc.oneof(
   principal.map((over) => put('principal', aPrincipal('any', over))),
   credential.map((over) => put('credential', aCredential('any', over))),
   issuer.map((over) => put('issuer', anIssuer('any', over))),
+  signingKey.map((over) => put('signing_key', aSigningKey('any', over))),
 )
 
 /** The same put for another id. */

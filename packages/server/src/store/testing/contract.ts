@@ -95,10 +95,11 @@ const RECORD_CHECKS: readonly Check[] = [
   },
 ]
 
-/** The row by its other ways: by name where it has one, else as the one credential of its list. */
+/** The row by its other ways: by name where it has one, else as the first of its list from there on. */
 async function lookedUp(store: Store, { table, record }: Put): Promise<unknown> {
   if (table === 'workspace') return store.readByName(table, null, record.name)
-  if (table !== 'credential') return store.readByName(table, record.workspaceId, record.name)
+  if (table !== 'credential' && table !== 'signing_key')
+    return store.readByName(table, record.workspaceId, record.name)
   const cursor = { createdAtMs: record.createdAtMs, id: `${record.id}~` }
   return (await store.list(table, { workspaceId: 'ws_1', limit: 1, cursor, filters: {} })).records[0]
 }
