@@ -106,7 +106,10 @@ export function checkClientAssertion(
   nowMs: number,
 ): { readonly ok: true } | AssertionRefusal {
   const checked = checkJwtClaims(header, payload, rulesFor(header, clientId, audience), nowMs)
-  if (!checked.ok) return refused(checked.code, checked.detail)
+  if (!checked.ok) {
+    const here = checked.code === 'WRONG_AUDIENCE' ? `; here it must be ${audience}` : ''
+    return refused(checked.code, checked.detail + here)
+  }
   const { subject, tokenId, expiresAtMs, all } = checked.claims
   if (subject !== clientId) return refused('MALFORMED', 'sub is not the client that iss names')
   // A second audience could present it here as its own.

@@ -41,7 +41,7 @@ export {
   type ScopeSource,
 } from './claim-mapping.ts'
 export { claimAt, parseClaimPointer } from './claim-pointer.ts'
-export { assertionKeyOf, CLIENT_ASSERTION_ALGORITHMS, MAX_ASSERTION_LIFE_MS } from './client-assertion.ts'
+export { assertionKeyOf, clientIn } from './client-assertion.ts'
 export { type ClientKeys, NO_CLIENT_KEYS } from './client-keys.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
 export { bindingOfConfirmation, confirmationOf, isThumbprint } from './confirmation.ts'

@@ -94,7 +94,10 @@ async function proveAssertion(value: string, context: ProofContext): Promise<Pro
     return refused('KIND_NOT_ACCEPTED', detail, 'kind')
   }
   const checked = checkClientAssertion(jws, { clientId, audience }, context.clock())
-  return checked.ok ? proven(signer) : refused(checked.code, checked.detail, checked.check)
+  if (checked.ok) return proven(signer)
+  // For a token, `audience` is whether the credential may go to the API; an assertion for somebody else proves nothing.
+  const check = api === null && checked.check === 'audience' ? 'secret' : checked.check
+  return refused(checked.code, checked.detail, check)
 }
 
 /** The id of no workspace. */

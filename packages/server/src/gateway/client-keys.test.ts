@@ -10,7 +10,7 @@ import {
 } from '@credence/core'
 import { derFrom } from '../http/certificate-text.ts'
 import { assertionClient } from '../testing/assertion-client.ts'
-import { type GatewayFixtureOptions, seenHeader, startGateway } from '../testing/gateway-fixture.ts'
+import { type GatewayFixtureOptions, route, seenHeader, startGateway } from '../testing/gateway-fixture.ts'
 import { selfSigned } from '../testing/self-signed.ts'
 
 const SERVER = selfSigned('gateway')
@@ -160,5 +160,20 @@ test('an API that does not say so takes neither', async () => {
   assert.equal(await ask({ authorization: `Bearer ${token}` }), 'KIND_NOT_ACCEPTED')
   const shown = `:${Buffer.from(derFrom(CLIENT.cert)!).toString('base64')}:`
   assert.equal(await ask({ 'client-cert': shown }), 'MISSING')
+  await close()
+})
+
+test('where a route is public nobody uses an assertion up, so it is kept from the upstream; what is not ours goes on', async () => {
+  const client = await assertionClient()
+  const { ask, seen, clock, close } = await start(client.binding, {
+    api: { routes: [route('GET /orders/*=public')] },
+  })
+  const claims = { audience: AUDIENCE, nowMs: clock() }
+  const ours = `Bearer ${await client.assertion({ ...claims, clientId: CLIENT_ID })}`
+  assert.equal(await ask({ authorization: ours }), '200')
+  assert.equal(seenHeader(seen[0]!, 'authorization'), undefined)
+  const theirs = `Bearer ${await client.assertion({ ...claims, clientId: 'https://sso.example' })}`
+  assert.equal(await ask({ authorization: theirs }), '200')
+  assert.equal(seenHeader(seen[1]!, 'authorization'), theirs)
   await close()
 })

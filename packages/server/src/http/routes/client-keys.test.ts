@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateThumbprint, parseIpRange } from '@credence/core'
+import type { Config } from '../../config.ts'
 import { assertionClient } from '../../testing/assertion-client.ts'
 import { dpopClient } from '../../testing/bound-clients.ts'
 import { closedAfter } from '../../testing/closed-after.ts'
@@ -44,13 +45,13 @@ function laterClock() {
   return { clock: () => Date.now() + aheadMs, goOn }
 }
 
-async function start(): Promise<TestServer & { readonly clock: () => number }> {
+async function start(config: Partial<Config> = {}): Promise<TestServer & { readonly clock: () => number }> {
   const { clock, goOn } = laterClock()
-  const server = await startTestServer({ clock, config: { leaseMs: 60_000 } })
+  const server = await startTestServer({ clock, config: { leaseMs: 60_000, ...config } })
   goOn()
   const api = { name: 'orders', audience: AUDIENCE, scopes: ['orders:read'] }
   assert.equal((await server.request('POST', '/v1/apis', api)).status, 201)
-  const accepts = ['api_key', 'client_key']
+  const accepts = ['api_key', 'client_key', 'access_token']
   assert.equal((await server.request('PATCH', '/v1/apis/orders', { accepts })).status, 200)
   return { ...server, clock }
 }
@@ -287,4 +288,91 @@ test('forward-auth: Client-Cert of a trusted proxy is the credential where clien
       await made.close()
     })()
   }
+})
+
+interface TokenAnswer {
+  readonly access_token: string
+  readonly token_type: string
+  readonly code?: string
+  readonly detail?: string
+}
+
+const ISSUER = 'https://credence.example'
+
+function tokenFor(server: TestServer, headers: Record<string, string>, api = 'orders') {
+  return server.request<TokenAnswer>('POST', '/v1/tokens', { api }, headers)
+}
+
+test('POST /v1/tokens: an assertion that is made out to us gets one bearer token, and one made out to the API none', async () => {
+  const server = await start({ publicUrl: ISSUER })
+  const client = await assertionClient('PS256')
+  const { credential } = (await issue(server, { type: 'signature', jwk: client.jwk })).body
+  const presented = async (audience: string) => {
+    const claims = { clientId: credential.client_id!, audience, nowMs: server.clock() }
+    return { authorization: `Bearer ${await client.assertion(claims)}` }
+  }
+  const headers = await presented(ISSUER)
+  const answer = await tokenFor(server, headers)
+  assert.deepEqual([answer.status, answer.body.token_type], [200, 'Bearer'], answer.text)
+  assert.equal((await verdictOn(server, {}, answer.body.access_token)).code, 'VALID')
+  const again = await tokenFor(server, headers)
+  assert.deepEqual([again.status, again.body.code], [401, 'REPLAYED'])
+  const forApi = await tokenFor(server, await presented(AUDIENCE))
+  assert.deepEqual([forApi.status, forApi.body.code], [401, 'WRONG_AUDIENCE'])
+  const forUs = await presented(ISSUER)
+  assert.equal(
+    (await verdictOn(server, { headers: forUs })).code,
+    'WRONG_AUDIENCE',
+    'nor the other way round',
+  )
+  const stranger = await assertionClient('PS256')
+  const claims = { clientId: credential.client_id!, audience: ISSUER, nowMs: server.clock() }
+  const forged = await tokenFor(server, { authorization: `Bearer ${await stranger.assertion(claims)}` })
+  assert.deepEqual([forged.status, forged.body.code], [401, 'NOT_FOUND'])
+  const revoked = await server.request('POST', `/v1/credentials/${credential.id}/revoke`, {})
+  assert.equal(revoked.status, 200)
+  assert.equal((await verdictOn(server, {}, answer.body.access_token)).code, 'REVOKED', 'and its tokens')
+  await server.close()
+})
+
+test('POST /v1/tokens: without an issuer to name, no assertion is made out to us', async () => {
+  const server = await start()
+  const client = await assertionClient()
+  const { credential } = (await issue(server, { type: 'signature', jwk: client.jwk })).body
+  const claims = { clientId: credential.client_id!, audience: ISSUER, nowMs: server.clock() }
+  const refused = await tokenFor(server, { authorization: `Bearer ${await client.assertion(claims)}` })
+  assert.deepEqual([refused.status, refused.body.code], [401, 'KIND_NOT_ACCEPTED'])
+  await server.close()
+})
+
+test('POST /v1/tokens: a certificate gets a token that is bound to it; an unknown one, and none, get nothing', async () => {
+  const proxy = { trustedProxies: [parseIpRange('127.0.0.0/8')!], proxyClientCert: true }
+  const server = await start({ publicUrl: ISSUER, ...proxy })
+  const api = await server.request<{ id: string }>('GET', '/v1/apis/orders')
+  assert.equal((await issue(server, { type: 'mtls', certificate: CLIENT.cert })).status, 201)
+  // Without the Authorization that the test server's own requests have.
+  const ask = async (der: Uint8Array | null, name = 'orders') => {
+    const cert = der && { 'client-cert': `:${Buffer.from(der).toString('base64')}:` }
+    const headers = { 'content-type': 'application/json', ...cert }
+    const response = await fetch(`${server.url}/v1/tokens`, {
+      ...{ method: 'POST', headers, body: JSON.stringify({ api: name }) },
+    })
+    return { status: response.status, body: (await response.json()) as TokenAnswer }
+  }
+  for (const name of ['orders', api.body.id]) {
+    const answer = await ask(CLIENT_DER, name)
+    assert.equal(answer.status, 200, JSON.stringify(answer.body))
+    const { access_token: token } = answer.body
+    assert.equal((await verdictOn(server, {}, token)).code, 'BINDING_REQUIRED')
+    assert.equal((await verdictOn(server, { client_certificate: CLIENT.cert }, token)).code, 'VALID')
+    assert.equal(
+      (await verdictOn(server, { client_certificate: OTHER.cert }, token)).code,
+      'BINDING_MISMATCH',
+    )
+  }
+  assert.equal((await ask(derFrom(OTHER.cert)!)).body.code, 'NOT_FOUND')
+  assert.equal((await ask(null)).body.code, 'MISSING')
+  const elsewhere = await ask(CLIENT_DER, 'api_00000000000Z')
+  assert.deepEqual([elsewhere.status, elsewhere.body.code], [401, 'KIND_NOT_ACCEPTED'])
+  await server.close()
 })
