@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { clientIdOf } from '../basic-credentials.ts'
 import type { Binding, CredentialRecord } from '../records.ts'
+import { SourceBudget } from '../source-budget.ts'
 import { aRequest, Installation } from '../testing/installation.ts'
 import { type SampleKey, sampleKey, signJws } from '../testing/jws-samples.ts'
 import { aPresenter, boundTo } from '../testing/presenter.ts'
@@ -219,8 +220,11 @@ describe('a client assertion (RFC 7523)', () => {
   it('reads the store once, and then knows where to look; it is remembered nowhere itself', async () => {
     await ask(assertion({ jti: 'c1' }))
     here.reads.length = 0
-    assert.equal((await ask(assertion({ jti: 'c2' }))).code, 'VALID')
+    const second = assertion({ jti: 'c2' })
+    assert.equal((await ask(second)).code, 'VALID')
     assert.deepEqual(here.reads, [])
+    const { proofs } = here.verifier
+    assert.equal(proofs.get(proofs.keyOf(second)), undefined)
   })
 
   it('waits for the same moment, whether the client is unknown or the signature is wrong', async () => {
@@ -330,6 +334,41 @@ describe('a client certificate (RFC 8705)', () => {
     assert.equal((await ask(null, shown, verifier)).code, 'VALID', 'the control')
     here.change('credential', { ...credential, state: 'revoked', revision: 2 })
     assert.equal((await ask(null, shown, verifier)).code, 'NOT_FOUND')
+  })
+
+  it('that was given back counts for whoever has it next, wherever its record is remembered', async () => {
+    const credential = issueKey(CERTIFICATE)
+    assert.equal((await ask(null, shown)).code, 'VALID')
+    // What is decided first must be right: this verifier reads nothing again before it refuses.
+    const rereads = new SourceBudget({ perSecond: 0, burst: 0, maxSources: 10 })
+    const once = { ...here.verifier, rereads }
+    const binding: Binding = { type: 'mtls', thumbprint: OTHER_THUMBPRINT }
+    const revoked = { ...credential, state: 'revoked', revision: 2 } as const
+    const replaced = { ...credential, binding, handle: OTHER_THUMBPRINT, revision: 3 }
+    for (const [index, after] of [revoked, replaced].entries()) {
+      here.change('credential', after)
+      await here.verifier.lookup.read('credential', credential.id)
+      assert.equal((await ask(null, shown, once)).code, 'NOT_FOUND')
+      const next = issueKey(CERTIFICATE, { id: `BBBBBBBBBBD${index}` })
+      here.knownKeys.set(CERTIFICATE.thumbprint, [credential.id])
+      assert.equal((await ask(null, shown, once)).credential?.id, next.id)
+      here.remove('credential', next.id)
+      here.change('credential', credential)
+      here.knownKeys.set(CERTIFICATE.thumbprint, [credential.id])
+    }
+  })
+
+  it('does not step in for what is there and cannot be read', async () => {
+    issueKey(CERTIFICATE)
+    for (const headers of [
+      ['Authorization', 'Digest x'],
+      ['Authorization', 'Bearer a', 'Authorization', 'Bearer a'],
+      ['X-API-Key', ''],
+    ]) {
+      assert.equal((await ask(null, { ...shown, headers })).code, 'MALFORMED')
+    }
+    const two = ['Authorization', 'Bearer a', 'X-API-Key', 'b']
+    assert.equal((await ask(null, { ...shown, headers: two })).code, 'AMBIGUOUS')
   })
 
   it('of a disabled credential or principal is DISABLED, over its end EXPIRED', async () => {
