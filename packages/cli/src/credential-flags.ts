@@ -49,8 +49,14 @@ export function withCredentialFlags(command: CredenceCommand): CredenceCommand {
       '--bind-dpop <file>',
       'works only beside a DPoP proof of this key (JWK or PEM; its public part is sent)',
     )
-    .option('--bind-certificate <file>', 'works only over TLS with this client certificate (PEM)')
-    .option('--bind-signature <file>', 'works only for requests that this key signs (RFC 9421; JWK or PEM)')
+    .option(
+      '--bind-certificate <file>',
+      'works only over TLS with this client certificate (PEM); of kind client_key: is it',
+    )
+    .option(
+      '--bind-signature <file>',
+      'works only for requests that this key signs (RFC 9421; JWK or PEM); of kind client_key: for what it asserts',
+    )
 }
 
 /** The members of a new credential that these flags stand for. */

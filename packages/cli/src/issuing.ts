@@ -41,7 +41,7 @@ export interface KindMembers {
   readonly password?: string | undefined
 }
 
-/** Issues it, says so, and puts its secret alone on standard output; nothing, where the password was chosen. */
+/** Issues it, says so, and puts its secret alone on standard output; nothing, where the password was chosen or there is none. */
 export async function issue(invocation: Invocation, options: IssueOptions, kind: KindMembers): Promise<void> {
   const client = await invocation.client()
   const binding = await bindingOf(options)
@@ -51,10 +51,14 @@ export async function issue(invocation: Invocation, options: IssueOptions, kind:
   if (!wasShown) {
     const made = (await isNewPrincipal(client, credential)) ? ` (new ${credential.principal.type})` : ''
     invocation.done(`credential ${credential.id} for ${credential.principal.name}${made}`)
-    const shown = secret === null ? 'the password is the one that was given' : 'secret shown once'
-    invocation.note(`  ${summary(credential)}; ${shown}`)
+    invocation.note(`  ${summary(credential)}; ${whatIsSecret(credential, secret)}`)
   }
   printSecret(invocation, { answer: issued, secret, wasShown, credentialId: credential.id })
+}
+
+function whatIsSecret({ kind }: CredentialResource, secret: string | null): string {
+  if (kind === 'client_key') return 'no secret but the private key, which its owner has'
+  return secret === null ? 'the password is the one that was given' : 'secret shown once'
 }
 
 function issueBody(options: IssueOptions, kind: KindMembers, nowMs: number): Record<string, unknown> {

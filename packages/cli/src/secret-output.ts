@@ -8,7 +8,7 @@ export interface Issued {
   /** The answer as it came; printed whole with --json. */
   readonly answer: unknown
   readonly secret: string | null
-  /** Whether it went to an earlier request. False, and no secret: the password was chosen. */
+  /** Whether it went to an earlier request. False, and no secret: the password was chosen, or it is a client key. */
   readonly wasShown: boolean
   readonly credentialId: string
 }

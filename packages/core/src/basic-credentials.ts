@@ -19,9 +19,14 @@ export function comesByBasic(kind: CredentialKind): boolean {
   return kind === 'basic' || kind === 'client_secret'
 }
 
-/** The client id of a principal, one for all of its client secrets: `prn_Ab3` gives `cli_Ab3`. */
+/** The client id of a principal, one for all of its client secrets and keys: `prn_Ab3` gives `cli_Ab3`. */
 export function clientIdOf(principalId: string): string {
   return CLIENT_ID_PREFIX + principalId.slice(principalId.indexOf('_') + 1)
+}
+
+/** The principal whose client id it would be. */
+export function principalIdOf(clientId: string): string {
+  return `prn_${clientId.slice(CLIENT_ID_PREFIX.length)}`
 }
 
 /** Whether a token68 is a client's, by its first bytes alone: what is no base64 is so for either kind. */
@@ -102,7 +107,7 @@ export function usernameProblem(username: string): string | null {
   return username === username.normalize('NFC') ? null : 'in Unicode Normalization Form C'
 }
 
-function isClientId(text: string): boolean {
+export function isClientId(text: string): boolean {
   return text.length <= MAX_CLIENT_PART_LENGTH && /^cli_[0-9A-Za-z_-]+$/.test(text)
 }
 

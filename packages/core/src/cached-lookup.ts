@@ -103,6 +103,18 @@ export class CachedLookup {
     return this.#tables[table].get(id)
   }
 
+  /** What is cached, as far as it may answer such a reading; undefined says nothing about the store. */
+  known<T extends TableName>(table: T, id: string, reading: Reading): Records[T] | undefined {
+    switch (reading.from) {
+      case 'cache':
+        return this.peek(table, id)
+      case 'store':
+        return undefined
+      case 'memory':
+        return this.peekOverdue(table, id, reading.graceMs)
+    }
+  }
+
   /** An API that has chosen to go on for a while without the store, as long as that while lasts. */
   apiInGrace(id: string): ApiRecord | undefined {
     const api = this.#tables.api.get(id)

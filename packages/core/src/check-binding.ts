@@ -1,3 +1,4 @@
+import { clientAssertionClaim } from './client-assertion.ts'
 import { checkContentDigest } from './content-digest.ts'
 import type { DpopAnswer, Identity } from './decision.ts'
 import { checkDpopProof, MAX_DPOP_LENGTH } from './dpop.ts'
@@ -56,7 +57,9 @@ export async function checkBinding(
     case 'mtls':
       return checkCertificate(proving, binding.thumbprint)
     case 'signature':
-      return checkSignature(proving, binding, nowMs)
+      return proving.identity.credential.kind === 'client_key'
+        ? checkFirstUse(proving, binding.thumbprint)
+        : checkSignature(proving, binding, nowMs)
   }
 }
 
@@ -130,6 +133,20 @@ function checkCertificate({ request }: Proving, thumbprint: string): BindingResu
         : refused('BINDING_MISMATCH', 'another client certificate than the one that it is bound to')
   }
 }
+
+/** A client assertion is signed by the key itself, as `secret` has found; what is left is that it counts once. */
+async function checkFirstUse({ presented, claims }: Proving, thumbprint: string): Promise<BindingResult> {
+  if (claims === null) {
+    return refused('BINDING_MISMATCH', 'a client assertion counts once, and nobody here can tell')
+  }
+  const used = await claims.refusal(clientAssertionClaim(presented.value, thumbprint))
+  return used === null
+    ? { ok: true, dpop: null }
+    : refused(used.code, `client assertion: ${used.detail}${used.code === 'REPLAYED' ? '' : AFTER_A_START}`)
+}
+
+const AFTER_A_START =
+  ', with iat: without it, it may be as old as five minutes, and is refused so long after a start'
 
 async function checkSignature(
   { identity, presented, request, claims }: Proving,

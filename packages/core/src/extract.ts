@@ -3,8 +3,11 @@ import type { DenialCode } from './verdict.ts'
 
 /** What was presented, before anybody knows what kind of credential it is. */
 export interface Presented {
-  /** `key`: a bare value (X-API-Key, a configured header, a query parameter, or given in a call). */
-  readonly scheme: 'bearer' | 'basic' | 'dpop' | 'key'
+  /**
+   * `key`: a bare value (X-API-Key, a configured header, a query parameter, or given in a call). `certificate`: the
+   * client certificate, where nothing else is presented; its value is the thumbprint.
+   */
+  readonly scheme: 'bearer' | 'basic' | 'dpop' | 'key' | 'certificate'
   readonly value: string
 }
 

@@ -13,7 +13,7 @@ import { type ExtractRules, extract, type Presented, type Unextracted } from './
 import { KINDS } from './kinds/kinds.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { kindOf, prove } from './prove.ts'
-import type { ApiRecord, CredentialRecord, RoleRecord, Route } from './records.ts'
+import type { ApiRecord, CredentialKind, CredentialRecord, RoleRecord, Route } from './records.ts'
 import { anyCovers, intersectScopes } from './scope.ts'
 import { credentialOfExchanged, TOKEN_VERSION } from './token-credential.ts'
 import { NO_ISSUERS } from './trusted-issuers.ts'
@@ -122,24 +122,43 @@ function scopesOf(
 }
 
 /**
- * Under which the proof cache remembers what was presented. What proves something by HTTP Basic proves nothing as a bare
- * string, nor the other way round: no bare string has a space in it.
+ * Under which the proof cache remembers what was presented. What proves something by HTTP Basic, or as a
+ * certificate, proves nothing as a bare string, nor the other way round: no bare string has a space in it.
  */
 export function proofKeyOf({ scheme, value }: Presented, { proofs }: Verifier): string {
-  return proofs.keyOf(scheme === 'basic' ? `basic ${value}` : value)
+  return proofs.keyOf(scheme === 'basic' || scheme === 'certificate' ? `${scheme} ${value}` : value)
 }
 
 /** Where a credential may stand whatever API it is for. */
 export const HEADERS_ONLY: ExtractRules = { credentialHeader: null, queryParameter: null }
 
-/** What the request presents, given or found in its headers, or why that cannot be told. */
+/** What the request presents, given or found in its headers, or shown where that is taken; or why that cannot be told. */
 export function presentedIn(
-  { credential, headers, query }: VerifyRequest,
+  request: VerifyRequest,
   rules: ExtractRules,
+  accepts: readonly CredentialKind[],
 ): Presented | Unextracted {
+  const { credential, headers, query } = request
   if (credential !== null) return credential
   const extraction = extract(headers, query, rules)
-  return extraction.type === 'refused' ? extraction : extraction.presented
+  if (extraction.type === 'presented') return extraction.presented
+  const isCertificateTaken = extraction.code === 'MISSING' && accepts.includes('client_key')
+  return isCertificateTaken ? certificateOf(request, extraction) : extraction
+}
+
+/** Beside any other credential a certificate is a proof; alone it may be the credential (RFC 8705 section 2). */
+function certificateOf({ presenter }: VerifyRequest, missing: Unextracted): Presented | Unextracted {
+  const certificate = presenter?.certificate()
+  switch (certificate?.type) {
+    case undefined:
+      return missing
+    case 'none':
+      return { ...missing, detail: `${missing.detail}, nor a client certificate: ${certificate.detail}` }
+    case 'refused':
+      return certificate
+    case 'shown':
+      return { scheme: 'certificate', value: certificate.thumbprint }
+  }
 }
 
 async function identifyBy(
@@ -196,8 +215,10 @@ async function parentOf(
 }
 
 const ANY_KIND = KINDS.map(({ kind }) => kind)
-/** What administration takes: whoever has a password or a client secret is known at APIs that say so, and not there. */
-const AT_HOME = ANY_KIND.filter((kind) => !comesByBasic(kind))
+/** What administration takes: passwords, client secrets and client keys count at APIs that say so, and not there. */
+export const AT_HOME: readonly CredentialKind[] = ANY_KIND.filter(
+  (kind) => !comesByBasic(kind) && kind !== 'client_key',
+)
 
 /** Those that exist, and in the credential's own workspace. */
 async function readRoles(

@@ -6,6 +6,7 @@ export {
   CLIENT_ID_PREFIX,
   clientIdOf,
   comesByBasic,
+  principalIdOf,
   readBasicCredentials,
   usernameProblem,
 } from './basic-credentials.ts'
@@ -40,6 +41,8 @@ export {
   type ScopeSource,
 } from './claim-mapping.ts'
 export { claimAt, parseClaimPointer } from './claim-pointer.ts'
+export { assertionKeyOf, clientIn } from './client-assertion.ts'
+export { type ClientKeys, NO_CLIENT_KEYS } from './client-keys.ts'
 export { type ConditionProblem, checkConditions, conditionProblem, type UnmetCondition } from './condition.ts'
 export { bindingOfConfirmation, confirmationOf, isThumbprint } from './confirmation.ts'
 export { type ContentDigestResult, checkContentDigest } from './content-digest.ts'

@@ -6,6 +6,7 @@ import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
 import type { Presented } from './extract.ts'
 import {
+  AT_HOME,
   completeCaller,
   findCaller,
   HEADERS_ONLY,
@@ -70,7 +71,7 @@ function runAt(
   if (route?.public && request.scopes === null) return passPublic(api, route)
 
   const routeScopes = matched?.expression ?? null
-  const presented = presentedIn(request, api)
+  const presented = presentedIn(request, api, route?.accepts ?? api.accepts)
   if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
   const proofKey = proofKeyOf(presented, verifier)
   const presentation = { api, route, presented, proofKey, reading, request }
@@ -93,7 +94,7 @@ async function runAtHome(
   verifier: Verifier,
   claims: ProofClaims | null,
 ): Promise<Decision> {
-  const presented = presentedIn(request, HEADERS_ONLY)
+  const presented = presentedIn(request, HEADERS_ONLY, request.exchange?.kinds ?? AT_HOME)
   if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
   const identity = await identify(presented, reading, request, verifier)
   if ('code' in identity) return identity

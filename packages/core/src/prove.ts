@@ -26,8 +26,8 @@ export async function prove(
   api: ApiRecord | null,
   accepts: readonly CredentialKind[],
   reading: Reading,
-  { ip: address, secure }: Pick<VerifyRequest, 'ip' | 'secure'>,
-  { lookup, proofs, sealingKeys, pace, issuers, ownTokens, passwords, clock }: Verifier,
+  { ip: address, secure, exchange }: Pick<VerifyRequest, 'ip' | 'secure' | 'exchange'>,
+  { lookup, proofs, sealingKeys, pace, issuers, ownTokens, clientKeys, passwords, clock }: Verifier,
 ): Promise<CallerProof> {
   const kind = kindOf(presented, ownTokens)
   if (kind === undefined) return refusedForeign(presented)
@@ -48,7 +48,8 @@ export async function prove(
     proofs.delete(proofKey)
   }
   const result = await kind.prove(presented, {
-    ...{ lookup, sealingKeys, reading, pace, issuers, ownTokens, api, clock, passwords, address },
+    ...{ lookup, sealingKeys, reading, pace, issuers, ownTokens, clientKeys, api, clock, passwords, address },
+    workspaceId: api?.workspaceId ?? exchange?.workspaceId ?? null,
   })
   if (result.type === 'refused') return result
   if (!remembers) return { ...result, kind: kind.kind }

@@ -10,7 +10,14 @@ import type { JwsAlgorithmName } from './jws-algorithm.ts'
  */
 
 /** The kinds of credential, in the order in which verify tries them. */
-export const CREDENTIAL_KINDS = ['api_key', 'client_secret', 'basic', 'access_token', 'jwt'] as const
+export const CREDENTIAL_KINDS = [
+  'api_key',
+  'client_secret',
+  'client_key',
+  'basic',
+  'access_token',
+  'jwt',
+] as const
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number]
 
 export const PRINCIPAL_TYPES = ['application', 'service', 'user'] as const
@@ -173,7 +180,7 @@ export interface Credits {
 export interface SecretVersion {
   /** 1, 2, 3 … */
   readonly version: number
-  /** The keyed digest, sealed; see seal.ts. Never leaves the server. */
+  /** The keyed digest, sealed; see seal.ts. Never leaves the server. Empty: there is no secret, but a key in `binding`. */
   readonly sealedDigest: string
   readonly createdAtMs: number
   /** From this moment on the version is EXPIRED; null: lives as long as the credential. */
@@ -216,8 +223,8 @@ export interface CredentialRecord extends Row {
   /** The credential that issued this one; null for the first admin key. */
   readonly issuedBy: string | null
   /**
-   * What it is found by where its id is not presented, as the username of `basic`: of one kind, in one workspace, no
-   * two that are not revoked have the same. Null: its id is part of its secret.
+   * What it is found by where its id is not presented, as the username of `basic` and the thumbprint of `client_key`: of
+   * one kind, in one workspace, no two that are not revoked have the same. Null: its id is part of its secret.
    */
   readonly handle: string | null
   readonly binding: Binding | null

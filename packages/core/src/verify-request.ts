@@ -1,4 +1,5 @@
 import type { CachedLookup } from './cached-lookup.ts'
+import type { ClientKeys } from './client-keys.ts'
 import type { DpopNonces } from './dpop-nonces.ts'
 import type { Presented } from './extract.ts'
 import type { RawHeaders } from './headers.ts'
@@ -56,6 +57,8 @@ export interface Exchange {
    * issuer's token is verified for. Null: there is none.
    */
   readonly apiId: string | null
+  /** Where a client certificate is looked for, which names nobody; null: nowhere. */
+  readonly workspaceId: string | null
 }
 
 export interface Verifier {
@@ -68,6 +71,8 @@ export interface Verifier {
   readonly ownTokens: OwnTokens
   /** What HTTP Basic takes; null: no API is served that accepts it. */
   readonly passwords: Passwords | null
+  /** Whose keys and certificates are credentials, see kinds/client-key.ts. */
+  readonly clientKeys: ClientKeys
   readonly limiter: Limiter
   /** Remembers proofs that were used. */
   readonly replayGuard: ReplayGuard

@@ -111,7 +111,9 @@ export type Route = {
   /** A scope expression. */
   readonly scopes: string | null
   readonly public: boolean
-  readonly accepts: readonly ('api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt')[] | null
+  readonly accepts:
+    | readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
+    | null
   readonly cost: number
 }
 
@@ -139,7 +141,7 @@ export type Api = {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly routes: readonly Route[]
-  readonly accepts: readonly ('api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt')[]
+  readonly accepts: readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
   /** Where the gateway forwards to: scheme, host and port. */
   readonly upstream: string | null
   readonly host: string | null
@@ -260,7 +262,7 @@ export type SecretVersion = {
 export type Credential = {
   /** Made by Credence; never changes. */
   readonly id: string
-  readonly kind: 'api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt'
+  readonly kind: 'api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt'
   readonly status: 'active' | 'disabled' | 'quarantined' | 'revoked' | 'expired' | 'not_yet_valid'
   /** Why it was disabled, quarantined or revoked. */
   readonly reason: string | null
@@ -276,7 +278,7 @@ export type Credential = {
   readonly key_prefix: string
   /** Of kind `basic`; else null. */
   readonly username: string | null
-  /** Of kind `client_secret`: its principal's, one for all of them; else null. */
+  /** Of kinds `client_secret` and `client_key`: its principal's, one for all of them; else null. */
   readonly client_id: string | null
   readonly created_at: string
   readonly updated_at: string
@@ -310,7 +312,7 @@ export type Credential = {
 
 export type IssuedCredential = {
   readonly credential: Credential
-  /** The key, client secret or generated password, shown this once. Null in a replay, and for a password that was in the request. */
+  /** The key, client secret or generated password, shown this once. Null in a replay, for a password that was in the request, and of kind `client_key`, which has none. */
   readonly secret: string | null
   /** True: an earlier request with this Idempotency-Key was given the secret. */
   readonly secret_shown: boolean
@@ -338,7 +340,7 @@ export type Verdict = {
   readonly credential: {
     /** Made by Credence; never changes. */
     readonly id: string
-    readonly kind: 'api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt'
+    readonly kind: 'api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt'
     readonly name: string | null
     readonly version: number
     readonly tags: readonly string[]
@@ -614,11 +616,20 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt')[] | null
+        readonly accepts?:
+          | readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
+          | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt')[]
+      readonly accepts?: readonly (
+        | 'api_key'
+        | 'client_secret'
+        | 'client_key'
+        | 'basic'
+        | 'access_token'
+        | 'jwt'
+      )[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -699,11 +710,20 @@ export interface Operations {
         readonly scopes?: string | readonly string[] | null
         /** True: nobody is asked who they are. */
         readonly public?: boolean
-        readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt')[] | null
+        readonly accepts?:
+          | readonly ('api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt')[]
+          | null
         /** What one request takes from the limits; 1. */
         readonly cost?: number
       }[]
-      readonly accepts?: readonly ('api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt')[]
+      readonly accepts?: readonly (
+        | 'api_key'
+        | 'client_secret'
+        | 'client_key'
+        | 'basic'
+        | 'access_token'
+        | 'jwt'
+      )[]
       readonly cors?: {
         readonly origins: readonly string[]
       } | null
@@ -901,7 +921,7 @@ export interface Operations {
     readonly params: null
     readonly query: null
     readonly body: {
-      readonly kind: 'api_key' | 'client_secret' | 'basic'
+      readonly kind: 'api_key' | 'client_secret' | 'client_key' | 'basic'
       /** An id or a name. */
       readonly api?: string
       readonly scopes?: readonly string[]
@@ -924,7 +944,7 @@ export interface Operations {
       readonly limits?: readonly Limit[]
       /** When it may be used; every member that is not null must hold. */
       readonly conditions?: Conditions | null
-      /** The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. */
+      /** The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. Of kind `client_key` it is the credential itself: `mtls`, or `signature` with the key that signs client assertions (RFC 7523). */
       readonly binding?: {
         readonly type: 'dpop' | 'mtls' | 'signature'
         /** For `dpop`: SHA-256 of the key (RFC 7638), base64url. */
@@ -954,7 +974,7 @@ export interface Operations {
       readonly principal?: string
       /** An id or a name. */
       readonly api?: string
-      readonly kind?: 'api_key' | 'client_secret' | 'basic' | 'access_token' | 'jwt'
+      readonly kind?: 'api_key' | 'client_secret' | 'client_key' | 'basic' | 'access_token' | 'jwt'
       readonly status?: 'active' | 'disabled' | 'quarantined' | 'revoked' | 'expired' | 'not_yet_valid'
       readonly tag?: string
       /** RFC 3339. */
@@ -1001,7 +1021,7 @@ export interface Operations {
       readonly limits?: readonly Limit[]
       /** When it may be used; every member that is not null must hold. */
       readonly conditions?: Conditions | null
-      /** The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. */
+      /** The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. Of kind `client_key` it is the credential itself: `mtls`, or `signature` with the key that signs client assertions (RFC 7523). */
       readonly binding?: {
         readonly type: 'dpop' | 'mtls' | 'signature'
         /** For `dpop`: SHA-256 of the key (RFC 7638), base64url. */

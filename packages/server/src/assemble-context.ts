@@ -8,6 +8,7 @@ import {
   type RandomBytes,
   SourceBudget,
 } from '@credence/core'
+import { ClientKeyDirectory } from './client-key-directory.ts'
 import type { Context, OwnListener } from './context.ts'
 import { type FeedParts, followFeed } from './follow-feed.ts'
 import { DecryptionKeys } from './issuers/decryption-keys.ts'
@@ -59,6 +60,8 @@ const ISSUER_KEYS_EVERY_MS = 10_000
 const REREADS = { perSecond: 20, burst: 100, maxSources: 10_000 }
 /** How long one nonce of DPoP is handed out: a client asks anew about as often. Milliseconds. */
 const DPOP_NONCE_MS = 120_000
+/** Thumbprints, and clients, whose credentials are known by id. */
+const MAX_CLIENT_KEYS = 50_000
 /** Many times what two look-ups take; little to whoever mistyped a key. Milliseconds. */
 const UNPROVEN_ANSWER_MS = 5
 
@@ -133,6 +136,7 @@ export async function assembleContext(parts: Parts): Promise<Context> {
     identityTokens: new IdentityTokens({ publishedKeys, ownTokens, clock, randomBytes }),
     verifier: {
       ...{ lookup, proofs, sealingKeys, passwords, limiter, clock },
+      clientKeys: new ClientKeyDirectory({ store, maxEntries: MAX_CLIENT_KEYS }),
       issuers: issuerTrust(store, issuers, issuerKeys, decryptionKeys),
       ownTokens,
       replayGuard: limits.replayGuard,

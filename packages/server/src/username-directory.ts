@@ -1,4 +1,5 @@
 import { BoundedMap, type CredentialRecord, passwordName, type Usernames } from '@credence/core'
+import { HandleDirectory } from './handle-directory.ts'
 import type { Store } from './store/port.ts'
 
 export interface UsernameDirectoryOptions {
@@ -16,36 +17,30 @@ interface Owner {
 }
 
 /**
- * Which credential has which username, kept in memory for those who came by. It answers with ids only; the record itself
- * comes from the lookup, which keeps the lease. Nobody is kept for a username that nobody has.
+ * Which credential has which username, kept in memory for those who came by, and told of when their password changed.
  */
 export class UsernameDirectory implements Usernames {
   readonly #options: UsernameDirectoryOptions
-  /** By name. */
-  readonly #ids: BoundedMap<string, string>
+  readonly #usernames: HandleDirectory
   /** By id of the credential. */
   readonly #owners: BoundedMap<string, Owner>
 
   constructor(options: UsernameDirectoryOptions) {
+    const { store, maxEntries } = options
     this.#options = options
-    this.#ids = new BoundedMap(options.maxEntries)
-    this.#owners = new BoundedMap(options.maxEntries)
+    this.#usernames = new HandleDirectory({ store, kind: 'basic', maxEntries })
+    this.#owners = new BoundedMap(maxEntries)
   }
 
   async idOf(workspaceId: string, username: string): Promise<string | null> {
-    const name = passwordName(workspaceId, username)
-    const record = await this.#options.store.readByHandle(workspaceId, 'basic', username)
-    if (record === undefined) {
-      this.#ids.delete(name)
-      return null
-    }
-    this.#ids.set(name, record.id)
-    this.#note(name, record)
+    const record = await this.#usernames.find(workspaceId, username)
+    if (record === undefined) return null
+    this.#note(passwordName(workspaceId, username), record)
     return record.id
   }
 
   knownIdOf(workspaceId: string, username: string): string | null {
-    return this.#ids.get(passwordName(workspaceId, username)) ?? null
+    return this.#usernames.knownIdOf(workspaceId, username)
   }
 
   /** A credential changed, was made or deleted. */
@@ -63,7 +58,7 @@ export class UsernameDirectory implements Usernames {
 
   /** Changes may have been missed. Who owned what stays: the next to ask finds out whether passwords changed. */
   clear(): void {
-    this.#ids.clear()
+    this.#usernames.clear()
   }
 
   #note(name: string, record: CredentialRecord): void {

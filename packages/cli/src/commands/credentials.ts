@@ -53,13 +53,16 @@ interface CreateOptions extends IssueOptions, PasswordFlag {
 function addCreate(credentials: CredenceCommand, wiring: Wiring): void {
   const create = credentials
     .command('create')
-    .requiredOption('--kind <kind>', 'api_key, client_secret or basic')
+    .requiredOption('--kind <kind>', 'api_key, client_secret, client_key or basic')
     .option('--username <username>', 'of kind basic: what it is presented as, unique in the workspace')
     .option(...PASSWORD_OPTION)
   withIssueOptions(create)
-    .description('issue a credential of any kind; its secret, and nothing else, goes to standard output')
+    .description(
+      'issue a credential of any kind; its secret, where it has one, and nothing else goes to standard output',
+    )
     .example(
       'SECRET=$(credence credentials create --kind client_secret --api orders --scopes orders:read --principal billing)',
+      'credence credentials create --kind client_key --bind-certificate client.pem --api orders --scopes orders:read --principal billing',
       'credence credentials create --kind basic --username nightly-export --api orders --scopes orders:read --principal export > password',
       'credence credentials create --kind basic --username ann --password-file - --api orders --scopes orders:read --principal ann',
     )

@@ -11,10 +11,10 @@ import type { ProofContext } from './kind.ts'
 const absent = { id: 'ZZZZZZZZZZZZ', keyPrefix: 'crd_live' }
 
 function prove(here: Installation, value: string, change: Partial<ProofContext> = {}) {
-  const { lookup, sealingKeys, pace, issuers, ownTokens, passwords, clock } = here.verifier
+  const { lookup, sealingKeys, pace, issuers, ownTokens, clientKeys, passwords, clock } = here.verifier
   const context = {
-    ...{ lookup, sealingKeys, pace, issuers, ownTokens, passwords, clock },
-    ...{ api: null, address: null, reading: FROM_CACHE },
+    ...{ lookup, sealingKeys, pace, issuers, ownTokens, clientKeys, passwords, clock },
+    ...{ api: null, workspaceId: null, address: null, reading: FROM_CACHE },
     ...change,
   }
   return apiKeyKind.prove({ scheme: 'key', value }, context)

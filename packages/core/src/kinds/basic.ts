@@ -74,7 +74,7 @@ class PasswordProof {
     const { username } = this.#presented
     const id = this.#passwords.usernames.knownIdOf(this.#workspaceId, username)
     if (id === null) return undefined
-    return this.#ownerOnly(peekFor(this.#reading, this.#lookup, id))
+    return this.#ownerOnly(this.#lookup.known('credential', id, this.#reading))
   }
 
   /** The record as the store has it now. For a username that nobody has another one is read in its stead. */
@@ -161,15 +161,4 @@ const NOBODY = '000000000000'
 /** A username as throttle and memory know it: no two workspaces share one. */
 export function passwordName(workspaceId: string, username: string): string {
   return `${workspaceId}:${username}`
-}
-
-function peekFor(reading: Reading, lookup: CachedLookup, id: string): CredentialRecord | undefined {
-  switch (reading.from) {
-    case 'cache':
-      return lookup.peek('credential', id)
-    case 'store':
-      return undefined
-    case 'memory':
-      return lookup.peekOverdue('credential', id, reading.graceMs)
-  }
 }

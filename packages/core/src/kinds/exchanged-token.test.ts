@@ -179,7 +179,11 @@ describe("an access token that came from an issuer's token", () => {
 describe("an issuer's token that is to be exchanged", () => {
   function exchange(here: Trusting, apiId: string | null, token = here.token({ jti: 'job-1' })) {
     const homeApiId = () => apiId ?? anApi().id
-    const request = aRequest(token, { api: null, homeApiId, exchange: { kinds: ['jwt'], apiId } })
+    const request = aRequest(token, {
+      api: null,
+      homeApiId,
+      exchange: { kinds: ['jwt'], apiId, workspaceId: null },
+    })
     return verify(request, here.trusting)
   }
 
@@ -207,7 +211,7 @@ describe("an issuer's token that is to be exchanged", () => {
     assert.equal(rereads.take(home.ip!, here.nowMs), true, 'whoever asked often: no refusal is read anew')
     for (let i = 0; i < 2; i++) assert.equal((await verify(home, verifier)).code, 'VALID')
     assert.equal(here.keysAsked, 1, 'its proof is remembered')
-    const exchange = { kinds: ['jwt'], apiId: null } as const
+    const exchange = { kinds: ['jwt'], apiId: null, workspaceId: null } as const
     const refused = await verify({ ...home, homeApiId: () => 'api_unknown', exchange }, verifier)
     assert.deepEqual([refused.code, refused.credential], ['UNTRUSTED_ISSUER', null])
   })
@@ -216,7 +220,7 @@ describe("an issuer's token that is to be exchanged", () => {
     const here = trusting()
     here.put('api', anApi({ accepts: ['access_token'] }))
     assert.equal((await exchange(here, anApi().id)).code, 'VALID')
-    const exchangeKeys = { kinds: ['api_key'], apiId: anApi().id } as const
+    const exchangeKeys = { kinds: ['api_key'], apiId: anApi().id, workspaceId: null } as const
     const homeApiId = () => anApi().id
     const request = aRequest(here.token(), { api: null, homeApiId, exchange: exchangeKeys })
     const refused = await verify(request, here.trusting)

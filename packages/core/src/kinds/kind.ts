@@ -1,4 +1,5 @@
 import type { CachedLookup, Reading } from '../cached-lookup.ts'
+import type { ClientKeys } from '../client-keys.ts'
 import type { CheckName } from '../decision.ts'
 import type { Presented } from '../extract.ts'
 import type { OwnTokens } from '../own-tokens.ts'
@@ -15,9 +16,12 @@ export interface ProofContext {
   readonly sealingKeys: SealingKeys
   readonly reading: Reading
   readonly issuers: TrustedIssuers
+  readonly clientKeys: ClientKeys
   readonly ownTokens: OwnTokens
   /** Where it was presented; null: at administration, whose API is that of the caller's own workspace. */
   readonly api: ApiRecord | null
+  /** Whose credentials those are that are found by a handle; null: nobody has said. */
+  readonly workspaceId: string | null
   readonly clock: () => number
   /** Resolves a fixed time after the call: a refusal of an unproven secret waits for it. See verify-request.ts. */
   readonly pace: () => Promise<void>
@@ -55,7 +59,7 @@ export type ProofResult =
  */
 export interface Kind {
   readonly kind: CredentialKind
-  /** True: what it proved is not to be remembered by whoever asks, since it remembers that in a way of its own. */
+  /** True: what it proved is not to be remembered by whoever asks, since it remembers that in a way of its own, or it counts once. */
   readonly remembersItself?: true
   claims(presented: Presented, ownTokens?: OwnTokens): boolean
   /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RandomBytes } from '../base62.ts'
 import { CachedLookup, type RecordReader } from '../cached-lookup.ts'
+import type { ClientKeys } from '../client-keys.ts'
 import { digestSecret, formatKey } from '../key.ts'
 import type { AppliedLimit, Limiter } from '../limit.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
@@ -33,6 +34,9 @@ export class Installation implements RecordReader {
   readonly taken: { readonly applied: readonly AppliedLimit[]; readonly cost: number }[] = []
   readonly sealingKeys: SealingKeys
   readonly passwords: InstalledPasswords
+  readonly clientKeys: ClientKeys
+  /** Ids of client keys by thumbprint and by principal, as they were last asked for. */
+  readonly knownKeys = new Map<string, readonly string[]>()
   readonly verifier: Verifier
   readonly #rows = new Map<string, Records[TableName]>()
   readonly #randomBytes = predictableBytes()
@@ -47,14 +51,37 @@ export class Installation implements RecordReader {
         return memory.take(applied, cost, nowMs)
       },
     }
+    const rows = () => [...this.#rows.values()].filter((row) => 'handle' in row)
+    this.clientKeys = {
+      idOf: async (workspaceId, thumbprint) => {
+        this.#asked(`handle/${thumbprint}`)
+        const isIts = (row: CredentialRecord) =>
+          row.kind === 'client_key' && row.workspaceId === workspaceId && row.handle === thumbprint
+        const id = rows().find((row) => isIts(row) && row.state !== 'revoked')?.id ?? null
+        if (id !== null) this.knownKeys.set(thumbprint, [id])
+        return id
+      },
+      knownIdOf: (_workspaceId, thumbprint) => this.knownKeys.get(thumbprint)?.[0] ?? null,
+      idsOf: async (workspaceId, principalId) => {
+        this.#asked(`keys/${principalId}`)
+        const own = rows().filter(
+          (row) =>
+            row.kind === 'client_key' && row.workspaceId === workspaceId && row.principalId === principalId,
+        )
+        this.knownKeys.set(
+          principalId,
+          own.map(({ id }) => id),
+        )
+        return this.knownKeys.get(principalId)!
+      },
+      knownIdsOf: (_workspaceId, principalId) => this.knownKeys.get(principalId) ?? [],
+    }
     this.passwords = new InstalledPasswords({
       clock: () => this.nowMs,
       randomBytes: this.#randomBytes,
       find: async (workspaceId, username) => {
-        this.reads.push(`handle/${username}`)
-        if (!this.isReachable) throw new Error('connection lost')
-        const all = [...this.#rows.values()].filter((row) => 'handle' in row)
-        return all.find(
+        this.#asked(`handle/${username}`)
+        return rows().find(
           (row) =>
             row.kind === 'basic' &&
             row.workspaceId === workspaceId &&
@@ -70,6 +97,7 @@ export class Installation implements RecordReader {
       issuers: NO_ISSUERS,
       ownTokens: NO_OWN_TOKENS,
       passwords: this.passwords,
+      clientKeys: this.clientKeys,
       limiter,
       replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: () => this.nowMs }),
       dpopNonces: null,
@@ -82,9 +110,13 @@ export class Installation implements RecordReader {
   }
 
   async read<T extends TableName>(table: T, id: string): Promise<Records[T] | undefined> {
-    this.reads.push(`${table}/${id}`)
-    if (!this.isReachable) throw new Error('connection lost')
+    this.#asked(`${table}/${id}`)
     return this.#rows.get(`${table}/${id}`) as Records[T] | undefined
+  }
+
+  #asked(what: string): void {
+    this.reads.push(what)
+    if (!this.isReachable) throw new Error('connection lost')
   }
 
   /** Writes to the store behind the back of the cache, as another node does before the feed tells. */

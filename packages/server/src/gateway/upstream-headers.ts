@@ -1,5 +1,6 @@
 import {
   type ApiRecord,
+  clientIn,
   comesByBasic,
   type Decision,
   headerValues,
@@ -84,7 +85,12 @@ function takesBasic({ accepts, routes }: ApiRecord): boolean {
 function holdsKey(value: string, ownTokens: OwnTokens): boolean {
   return value
     .split(/[\s,]+/)
-    .some((part) => parseKey(part) !== 'foreign' || basicHoldsKey(part) || ownTokens.issuerIn(part) !== null)
+    .some((part) => parseKey(part) !== 'foreign' || basicHoldsKey(part) || isOurs(part, ownTokens))
+}
+
+/** A token that we signed, or an assertion that a client of ours did, which is still good for one request here. */
+function isOurs(text: string, ownTokens: OwnTokens): boolean {
+  return ownTokens.issuerIn(text) !== null || clientIn(text) !== null
 }
 
 /** User or password of HTTP Basic (RFC 7617), where some clients put a key. */

@@ -6,7 +6,6 @@ import {
   type Jwk,
   jwkThumbprint,
   readJwk,
-  signingKeyOf,
 } from '@credence/core'
 import { type Static, Type } from 'typebox'
 import { type Reading, read, unreadable } from '../operations/reading.ts'
@@ -36,7 +35,7 @@ export const BindingInput = Strict(
   },
   {
     description:
-      'The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none.',
+      'The key without whose proof the credential is worth nothing: a DPoP proof (RFC 9449), the client certificate of the connection (RFC 8705), or a signature of the request (RFC 9421). Null: none. Of kind `client_key` it is the credential itself: `mtls`, or `signature` with the key that signs client assertions (RFC 7523).',
   },
 )
 
@@ -105,8 +104,6 @@ function boundToJwk(type: Input['type'], jwk: Jwk): Reading<Binding> {
   }
   const members = PUBLIC_MEMBERS.filter((name) => Object.hasOwn(jwk, name))
   const key = Object.fromEntries(members.map((name) => [name, jwk[name]]))
-  const signing = signingKeyOf(key)
-  if (typeof signing === 'string') return unreadable(field, signing)
   return read({ type: 'signature', thumbprint, key })
 }
 

@@ -28,7 +28,7 @@ export const IssuedShape = Strict({
   secret: Nullable(
     Type.String({
       description:
-        'The key, client secret or generated password, shown this once. Null in a replay, and for a password that was in the request.',
+        'The key, client secret or generated password, shown this once. Null in a replay, for a password that was in the request, and of kind `client_key`, which has none.',
     }),
   ),
   secret_shown: Type.Boolean({

@@ -1,6 +1,7 @@
 import {
   CREDENTIAL_KINDS,
   CREDENTIAL_STATUSES,
+  type CredentialKind,
   clientIdOf,
   PRINCIPAL_TYPES,
   statusOf,
@@ -51,7 +52,10 @@ export const CredentialShape = Strict({
   key_prefix: Type.String(),
   username: Nullable(Type.String({ description: 'Of kind `basic`; else null.' })),
   client_id: Nullable(
-    Type.String({ description: "Of kind `client_secret`: its principal's, one for all of them; else null." }),
+    Type.String({
+      description:
+        "Of kinds `client_secret` and `client_key`: its principal's, one for all of them; else null.",
+    }),
   ),
   created_at: Time,
   updated_at: Time,
@@ -105,7 +109,7 @@ export function credentialToJson({
     grants: [...grants],
     key_prefix: record.keyPrefix,
     username: record.kind === 'basic' ? record.handle : null,
-    client_id: record.kind === 'client_secret' ? clientIdOf(record.principalId) : null,
+    client_id: hasClientId(record.kind) ? clientIdOf(record.principalId) : null,
     created_at: timestampToJson(record.createdAtMs),
     updated_at: timestampToJson(record.updatedAtMs),
     not_before: optionalTimestampToJson(record.notBeforeMs),
@@ -135,6 +139,10 @@ export function credentialToJson({
     }),
     usage: usageToJson(usage),
   }
+}
+
+function hasClientId(kind: CredentialKind): boolean {
+  return kind === 'client_secret' || kind === 'client_key'
 }
 
 function usageToJson(usage: readonly UsageRow[]): CredentialJson['usage'] {

@@ -117,7 +117,8 @@ export const Password = Type.String({
 })
 
 export const Kind = OneOf(CREDENTIAL_KINDS, {
-  description: 'Kind of credential. This release issues `api_key`, `client_secret` and `basic`.',
+  description:
+    'Kind of credential. This release issues `api_key`, `client_secret`, `client_key` and `basic`.',
 })
 
 export const MetadataShape = Type.Unsafe<Record<string, string>>({

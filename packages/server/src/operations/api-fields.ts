@@ -22,7 +22,7 @@ export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   scopes: [],
   routes: [],
   // A password, or a client secret in its place, is taken by whoever says so.
-  accepts: KINDS.map(({ kind }) => kind).filter((kind) => !comesByBasic(kind)),
+  accepts: KINDS.map(({ kind }) => kind).filter((kind) => !comesByBasic(kind) && kind !== 'client_key'),
   upstream: null,
   host: null,
   basePath: '/',

@@ -1,6 +1,5 @@
 import {
   type ApiRecord,
-  type Binding,
   type Conditions,
   type CredentialRecord,
   generateId,
@@ -22,7 +21,7 @@ import {
 import { timeErrors } from './credential-times.ts'
 import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts'
-import { type KindArguments, kindErrors, makeSecret, placeOf, withUsername } from './kind-fields.ts'
+import { type KindArguments, kindErrors, makeSecret, placeOf, withHandleField } from './kind-fields.ts'
 import type { Hashing } from './new-password.ts'
 import {
   type Actor,
@@ -50,14 +49,13 @@ export interface IssueArguments extends KindArguments {
   readonly expiresAtMs: number | null
   readonly limits: readonly Limit[]
   readonly conditions: Conditions | null
-  readonly binding: Binding | null
   readonly metadata: Metadata
   readonly tags: readonly string[]
 }
 
 export interface Issued {
   readonly record: CredentialRecord
-  /** What to hand out, this once. Null in a replay, and for a password that the caller has chosen. */
+  /** What to hand out, this once. Null in a replay, for a password that the caller has chosen, and for a client key. */
   readonly secret: string | null
   /** Whether it was handed out to the request that came first with this Idempotency-Key. */
   readonly wasShown: boolean
@@ -124,7 +122,9 @@ async function issue(
       ...(record.binding !== null && { bound_by: record.binding.type, to: record.binding.thumbprint }),
     },
   })
-  return written.ok ? done({ record, secret, wasShown: false }, written.position) : withUsername(written)
+  return written.ok
+    ? done({ record, secret, wasShown: false }, written.position)
+    : withHandleField(written, record.kind)
 }
 
 async function newCredential(
@@ -174,7 +174,9 @@ export async function replayIssued(
   entry: IdempotencyEntry,
 ): Promise<Outcome<Issued>> {
   const found = await writableCredential(context, actor, entry.id)
-  return found.ok ? done({ record: found.value.record, secret: null, wasShown: true }) : found
+  if (!found.ok) return found
+  const { record } = found.value
+  return done({ record, secret: null, wasShown: record.kind !== 'client_key' })
 }
 
 /** Grants as the audit trail names them: readable, also when an API is gone later. */

@@ -2,6 +2,7 @@ import {
   ACCESS_TOKEN_TYPE,
   type ApiRecord,
   anyCovers,
+  type Binding,
   type CredentialRecord,
   confirmationOf,
   generateId,
@@ -222,7 +223,7 @@ function newToken(
     ...{ conditions: null, limits: [], metadata: {}, tags: [] },
     versions: [{ version: 1, sealedDigest, createdAtMs: nowMs, endsAtMs: null, revokedAtMs: null }],
     issuedBy: credential.id,
-    ...{ handle: null, binding: credential.binding },
+    ...{ handle: null, binding: bindingFor(credential) },
     parentId: sister === null ? credential.id : sister.parentId,
     parentVersion: versionKept({ credential, version }),
     issuerToken: issuerTokenKept(credential, nowMs),
@@ -239,6 +240,14 @@ function versionKept({ credential, version }: Pick<Asker, 'credential' | 'versio
 function issuerTokenKept({ issuerToken }: CredentialRecord, nowMs: number): IssuerToken | null {
   if (issuerToken === null || issuerToken.issuedAtMs === null) return issuerToken
   return { ...issuerToken, issuedAtMs: Math.min(issuerToken.issuedAtMs, nowMs) }
+}
+
+/**
+ * A token is bound as its credential is: that of a client certificate to the certificate (RFC 8705 section 3). A key that
+ * signs assertions signs no requests, so its tokens are bearer tokens, as of any private_key_jwt client.
+ */
+function bindingFor({ kind, binding }: CredentialRecord): Binding | null {
+  return kind === 'client_key' && binding?.type === 'signature' ? null : binding
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   type ApiRecord,
+  CLIENT_ID_PREFIX,
   type ClaimMapping,
   type Conditions,
   claimMappingProblem,
@@ -69,6 +70,7 @@ export async function issuerErrors(
   const { workspaceId } = api
   return [
     ...apiErrors(api),
+    ...nameErrors(fields.issuer),
     ...(api.builtIn ? audienceErrors(context, fields.audience, workspaceId) : []),
     ...algorithmErrors(fields.algorithms),
     ...(fields.keys === null
@@ -90,6 +92,12 @@ function apiErrors({ accepts, builtIn, name }: ApiRecord): FieldError[] {
   if (builtIn || accepts.includes('jwt') || accepts.includes('access_token')) return []
   const detail = `${name} accepts neither jwt nor access_token, for which a token can be exchanged; add one to its accepts first`
   return [{ field: 'api', detail }]
+}
+
+/** What begins so is a client's own assertion, which no issuer vouches for. */
+function nameErrors(issuer: string): FieldError[] {
+  const detail = `must not begin with ${CLIENT_ID_PREFIX}, as ids of clients do`
+  return errorIf('issuer', issuer.startsWith(CLIENT_ID_PREFIX) ? detail : null)
 }
 
 function audienceErrors({ defaultWorkspaceId }: Host, audience: string, workspaceId: string): FieldError[] {

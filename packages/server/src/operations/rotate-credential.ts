@@ -94,6 +94,11 @@ async function rotate(
   { id, overlapSeconds, password }: RotateArguments,
   idempotent: IdempotentRequest | null,
 ): Promise<Outcome<Issued>> {
+  if (record.kind === 'client_key') {
+    const detail =
+      'a client key has no secret: issue another one for the same principal and revoke this, or change its binding'
+    return failed({ code: 'CONFLICT', detail })
+  }
   if (record.kind === 'access_token') return lastingOnly('rotated')
   const errors = await rotationErrors(context, record, password)
   if (errors.length > 0) return invalid(...errors)

@@ -10,6 +10,7 @@ import {
 } from './credential-authority.ts'
 import { timeErrors } from './credential-times.ts'
 import { findRecord } from './find.ts'
+import { bindingErrors, handleFor, withHandleField } from './kind-fields.ts'
 import {
   type Actor,
   done,
@@ -87,9 +88,12 @@ async function update(
   const grants = await changedGrants(context, actor, before, changes)
   if (!grants.ok) return grants
   const { grants: _, scopes: __, ...members } = changes
+  const keyErrors = members.binding === undefined ? [] : bindingErrors(before.kind, members.binding)
+  if (keyErrors.length > 0) return invalid(...keyErrors)
   const record: CredentialRecord = {
     ...before,
     ...members,
+    handle: members.binding === undefined ? before.handle : handleFor(before, members.binding),
     ...(members.tags && { tags: [...new Set(members.tags)] }),
     grants: grants.value,
     revision: before.revision + 1,
@@ -106,9 +110,12 @@ async function update(
     expects: [...expected(rows), ...expected(rowsAfter)],
     action: 'credential.update',
     target: { table: 'credential', id },
-    detail: changedMembers(changes),
+    detail: {
+      ...changedMembers(changes),
+      ...(record.handle !== before.handle && { from: before.handle, to: record.handle }),
+    },
   })
-  return written.ok ? done(record, written.position) : written
+  return written.ok ? done(record, written.position) : withHandleField(written, record.kind)
 }
 
 /** Only what is changed is checked: an end that has come already does not keep anybody from changing the name. */

@@ -73,7 +73,7 @@ const Answer = Strict({
  * Kinds for which a token can be had wherever tokens are accepted. Not a password: a username is one of a workspace, and
  * which that is nobody knows here before the caller is known.
  */
-const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'access_token', 'jwt']
+const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'client_key', 'access_token', 'jwt']
 
 /** `POST /v1/tokens`: whoever presents a credential gets a narrower, shorter one for one API. */
 export function registerTokens(app: App, context: Context): void {
@@ -84,7 +84,11 @@ export function registerTokens(app: App, context: Context): void {
   const requestFor = (request: FastifyRequest, api: string): VerifyRequest => ({
     api: null,
     homeApiId: (workspaceId) => apiIdOf(workspaceId, api) ?? 'api_unknown',
-    exchange: { kinds: EXCHANGED, apiId: apiIdOf(context.defaultWorkspaceId, api) },
+    exchange: {
+      kinds: EXCHANGED,
+      apiId: apiIdOf(context.defaultWorkspaceId, api),
+      workspaceId: workspaceOf(context, api),
+    },
     credential: null,
     headers: request.raw.rawHeaders,
     query: '',
@@ -98,7 +102,7 @@ export function registerTokens(app: App, context: Context): void {
     presenter: presenterOf(request.raw),
   })
 
-  const onRequest = somethingPresented(context, clientOf)
+  const onRequest = somethingPresented(context, clientOf, presenterOf)
   app.post('/v1/tokens', { onRequest, schema: ISSUE }, async (request, reply) => {
     const { api, scopes = null, expires_in: expiresInSeconds, format = 'opaque' } = request.body
     const malformed = (scopes ?? []).flatMap((scope, index) =>
@@ -133,12 +137,22 @@ function toTell(decision: Decision): Decision {
   return decision.credential === null ? { ...decision, api: null, takesBasic: false } : decision
 }
 
+/** The workspace of the API asked for: a client certificate is one of a workspace. A name alone is of the default one. */
+function workspaceOf({ directory, defaultWorkspaceId }: Context, api: string): string | null {
+  return looksLikeId(api) ? (directory.get(api)?.workspaceId ?? null) : defaultWorkspaceId
+}
+
 /** Without a credential the body is nobody's business. */
-function somethingPresented(context: Context, clientOf: ReturnType<typeof addressReader>) {
+function somethingPresented(
+  context: Context,
+  clientOf: ReturnType<typeof addressReader>,
+  presenterOf: ReturnType<typeof ownPresenters>,
+) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const headers = request.raw.rawHeaders
     const found = extract(headers, '', { credentialHeader: null, queryParameter: null })
     if (found.type === 'presented' || found.code !== 'MISSING') return
+    if (presenterOf(request.raw).certificate().type !== 'none') return
     const decision = refuse(null, 'extract', found.code, found.detail)
     const facts = { method: request.method, path: '/v1/tokens', ip: clientOf(request).ip, headers }
     const asking = { requestId: request.id, via: 'token', workspaceId: context.defaultWorkspaceId } as const
