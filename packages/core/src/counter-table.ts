@@ -27,6 +27,8 @@ const FIRST_ROWS = 64
 export class CounterTable {
   readonly #maxCounters: number
   readonly #rows = new Map<string, number>()
+  /** Where the next eviction begins to look. */
+  #hand = this.#rows.entries()
   /** `a` and `b` of each row, one row after the other. */
   #numbers = new Float64Array(2 * FIRST_ROWS)
   readonly #keys: string[] = []
@@ -145,28 +147,34 @@ export class CounterTable {
   }
 
   /**
-   * Forgets one of the oldest counters: one that is full again, which loses nothing, or else the one of which
-   * least is in use. What was looked at and kept goes to the end, so that the next eviction looks at others.
+   * Forgets a counter that is full again, which loses nothing, or else, of those looked at, the one of which least is in
+   * use. The next eviction looks at others.
    * @returns its row; null: there is none
    */
   #evict(nowMs: number): number | null {
     let least: string | null = null
     let leastUse = Number.POSITIVE_INFINITY
-    for (const [key, row] of [...this.#rows.entries().take(EVICTION_SAMPLE)]) {
+    const looks = Math.min(EVICTION_SAMPLE, this.#rows.size)
+    for (let look = 0; look < looks && leastUse > 0; look++) {
+      const [key, row] = this.#nextRow()
       const use = useOf(this.#counterAt(row), this.#limits[row]!, nowMs)
-      if (use < leastUse) {
-        least = key
-        leastUse = use
-      }
-      if (use === 0) break
-      this.#rows.delete(key)
-      this.#rows.set(key, row)
+      if (use >= leastUse) continue
+      least = key
+      leastUse = use
     }
     if (least === null) return null
     const row = this.#rows.get(least)!
     this.#rows.delete(least)
     if (leastUse > 0) this.#evictedInUse += 1
     return row
+  }
+
+  /** Round and round: an iterator that begins anew has to pass by all that was deleted at the beginning. */
+  #nextRow(): readonly [string, number] {
+    const next = this.#hand.next()
+    if (!next.done) return next.value
+    this.#hand = this.#rows.entries()
+    return this.#hand.next().value!
   }
 }
 
