@@ -1,6 +1,6 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { CachedLookup } from './cached-lookup.ts'
-import type { Identity, WholeIdentity } from './decision.ts'
+import type { Identity, Parent, WholeIdentity } from './decision.ts'
 import { isAlive, type Life, lifeOf } from './life.ts'
 import type { AppliedLimit } from './limit.ts'
 import { type ProvenToken, slotOfToken } from './proven-token.ts'
@@ -47,7 +47,7 @@ export interface PreparedCaller extends Life {
   readonly api: Slot<ApiRecord>
   readonly credential: Slot<CredentialRecord>
   readonly principal: Slot<PrincipalRecord>
-  /** Its roles, and of an access token the credential that it came from and the key that signed it. */
+  /** Its roles, and of an access token the credential or issuer that it came from and the key that signed it. */
   readonly others: readonly Slot<unknown>[]
   readonly scopes: readonly string[]
   readonly conditions: Conditions | null
@@ -110,10 +110,14 @@ function otherSlots(
 ): readonly Slot<unknown>[] | null {
   if (parent === null && signedBy === null && roles.length === 0) return NO_OTHERS
   const slots: (Slot<unknown> | null)[] = roles.map((role) => lookup.slotOf('role', role))
-  if (parent !== null) slots.push(lookup.slotOf('credential', parent.credential))
+  if (parent !== null) slots.push(slotOfParent(parent, lookup))
   if (signedBy !== null) slots.push(lookup.slotOf('signing_key', signedBy))
   const cached = slots.filter((slot) => slot !== null)
   return cached.length < slots.length ? null : cached
+}
+
+function slotOfParent({ credential, issuer }: Parent, lookup: CachedLookup): Slot<unknown> | null {
+  return issuer === null ? lookup.slotOf('credential', credential) : lookup.slotOf('issuer', issuer)
 }
 
 /** The caller as it was prepared, for one more request; null: it has to be found anew, or does not live now. */

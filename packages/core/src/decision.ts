@@ -1,7 +1,7 @@
 import { comesByBasic } from './basic-credentials.ts'
 import type { DpopError } from './dpop.ts'
 import type { LimitState } from './limit.ts'
-import type { ApiRecord, CredentialRecord, PrincipalRecord, Route } from './records.ts'
+import type { ApiRecord, CredentialRecord, IssuerRecord, PrincipalRecord, Route } from './records.ts'
 import type { DenialCode, VerdictCode } from './verdict.ts'
 
 /** The checks of verify, in the order in which they run. A decision names the one that refused. */
@@ -80,6 +80,8 @@ export interface Identity {
 export interface Parent {
   readonly credential: CredentialRecord
   readonly version: number
+  /** Where the credential is no record in the store, but what an issuer's token stands for: by this record. */
+  readonly issuer: IssuerRecord | null
 }
 
 /** An identity with all that its life rests on. */

@@ -1,6 +1,6 @@
 import { appliedLimits } from './applied-limits.ts'
 import { comesByBasic } from './basic-credentials.ts'
-import type { CachedLookup, Reading } from './cached-lookup.ts'
+import { type CachedLookup, FROM_STORE, type Reading } from './cached-lookup.ts'
 import {
   type FoundCaller,
   type LivingCaller,
@@ -12,9 +12,11 @@ import { type Decision, deny, type Parent, refuse, type WholeIdentity } from './
 import { type ExtractRules, extract, type Presented, type Unextracted } from './extract.ts'
 import { KINDS } from './kinds/kinds.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
-import { prove } from './prove.ts'
+import { kindOf, prove } from './prove.ts'
 import type { ApiRecord, CredentialKind, CredentialRecord, RoleRecord, Route } from './records.ts'
 import { anyCovers, intersectScopes } from './scope.ts'
+import { credentialOfExchanged, TOKEN_VERSION } from './token-credential.ts'
+import { NO_ISSUERS } from './trusted-issuers.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /** What an identity was proven with. */
@@ -60,7 +62,10 @@ export async function findCaller(
   return 'code' in identity ? identity : completeCaller({ ...identity, api }, reading, verifier)
 }
 
-/** Whose credential it is, wherever it may go, and the proof of that; or the refusal. */
+/**
+ * Whose credential it is, wherever it may go, and the proof of that; or the refusal. Issuers are trusted at one API each,
+ * so an issuer's token that is to be exchanged is verified for the API that a token is asked for.
+ */
 export async function identify(
   presented: Presented,
   reading: Reading,
@@ -68,7 +73,15 @@ export async function identify(
   verifier: Verifier,
 ): Promise<ProvenIdentity | Decision> {
   const proofKey = proofKeyOf(presented, verifier)
-  return identifyBy(presented, proofKey, null, null, reading, request, verifier)
+  const { exchange } = request
+  const isForeign = exchange !== undefined && kindOf(presented, verifier.ownTokens)?.kind === 'jwt'
+  if (!isForeign) return identifyBy(presented, proofKey, null, null, reading, request, verifier)
+  const api = exchange.apiId === null ? undefined : await verifier.lookup.find('api', exchange.apiId, reading)
+  if (api !== undefined) return identifyBy(presented, proofKey, api, null, reading, request, verifier)
+  // As where nobody is trusted, and by no proof of before: whom nobody vouches for is not told which APIs there are.
+  const trustless = { ...verifier, issuers: NO_ISSUERS }
+  const refused = await identifyBy(presented, proofKey, null, null, FROM_STORE, request, trustless)
+  return 'code' in refused ? { ...refused, detail: `${refused.detail}; and the API is not known` } : refused
 }
 
 /** What follows about an identity from grants, roles and limits; kept beside its proof for its next request. */
@@ -83,8 +96,8 @@ export async function completeCaller(
   const roles = await readRoles(ids, credential.workspaceId, lookup, reading)
   const granted = scopesOf(identity, (id) => roles.get(id))
   // Whoever signs tokens may write any scope into them: what the API does not have is none.
-  const scopes =
-    proof.token === null ? granted : (granted?.filter((scope) => anyCovers(api.scopes, scope)) ?? null)
+  const isOfIssuer = (parent?.credential ?? credential).kind === 'jwt'
+  const scopes = isOfIssuer ? (granted?.filter((scope) => anyCovers(api.scopes, scope)) ?? null) : granted
   // Counted where they would be without the token: else each new one would be a way around them.
   const limits = appliedLimits(parent?.credential ?? credential, principal, api)
   // A token has none of its own.
@@ -158,8 +171,7 @@ async function identifyBy(
   verifier: Verifier,
 ): Promise<ProvenIdentity | Decision> {
   // Whether a token is had for its kind, the API says that it is asked for.
-  const atHome = request.exchange === undefined ? AT_HOME : ANY_KIND
-  const accepts = route?.accepts ?? api?.accepts ?? atHome
+  const accepts = request.exchange === undefined ? (route?.accepts ?? api?.accepts ?? AT_HOME) : ANY_KIND
   const result = await prove(presented, proofKey, api, accepts, reading, request, verifier)
   if (result.type === 'refused') {
     const refusal = refuse(api, result.check ?? 'secret', result.code, result.detail, route)
@@ -183,14 +195,23 @@ async function identifyBy(
 
 /** The credential that an access token came from; null: it came from none. */
 async function parentOf(
-  { parentId, parentVersion, workspaceId, principalId }: CredentialRecord,
+  { parentId, parentVersion, issuerToken, workspaceId, principalId }: CredentialRecord,
   lookup: CachedLookup,
   reading: Reading,
 ): Promise<Parent | null | 'gone'> {
   if (parentId === null) return null
+  if (issuerToken !== null) {
+    const issuer = await lookup.find('issuer', parentId, reading)
+    if (issuer?.workspaceId !== workspaceId) return 'gone'
+    return {
+      credential: credentialOfExchanged(issuer, issuerToken, principalId),
+      version: TOKEN_VERSION,
+      issuer,
+    }
+  }
   const credential = await lookup.find('credential', parentId, reading)
   const isIts = credential?.workspaceId === workspaceId && credential.principalId === principalId
-  return isIts && parentVersion !== null ? { credential, version: parentVersion } : 'gone'
+  return isIts && parentVersion !== null ? { credential, version: parentVersion, issuer: null } : 'gone'
 }
 
 const ANY_KIND = KINDS.map(({ kind }) => kind)

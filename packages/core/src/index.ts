@@ -231,6 +231,7 @@ export {
   type IssuerDecryption,
   type IssuerKeySource,
   type IssuerRecord,
+  type IssuerToken,
   type Limit,
   type Metadata,
   PRINCIPAL_TYPES,

@@ -34,7 +34,7 @@ const anyWhole: fc.Arbitrary<WholeIdentity> = fc
   .tuple(anyIdentity, fc.option(anyIdentity))
   .map(([identity, parent]) => ({
     ...identity,
-    parent: parent && { credential: parent.credential, version: parent.version },
+    parent: parent && { credential: parent.credential, version: parent.version, issuer: null },
   }))
 
 /** At every moment, whoever is alive is whoever has no problem. */

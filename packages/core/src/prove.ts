@@ -84,7 +84,8 @@ async function recallProof(
   return { type: 'proven', credential, version, signedBy }
 }
 
-function kindOf(presented: Presented, ownTokens: OwnTokens): Kind | undefined {
+/** By its form alone. */
+export function kindOf(presented: Presented, ownTokens: OwnTokens): Kind | undefined {
   return KINDS.find((kind) => kind.claims(presented, ownTokens))
 }
 

@@ -228,10 +228,25 @@ export interface CredentialRecord extends Row {
    */
   readonly handle: string | null
   readonly binding: Binding | null
-  /** Of an access token: the credential that it came from, and never does more than; null: it came from none. */
+  /**
+   * Of an access token: the credential that it came from, and never does more than, or the trusted issuer of the token
+   * that it came from, which no store holds; null: it came from none.
+   */
   readonly parentId: string | null
-  /** Which secret version of that one was presented. */
+  /** Which secret version of that credential was presented. */
   readonly parentVersion: number | null
+  /** Of an access token that came from a trusted issuer's token: that one. Of kind `jwt`: itself. Else null. */
+  readonly issuerToken: IssuerToken | null
+}
+
+/** A token of a trusted issuer, as far as it has to be known by whom or when it is taken back. */
+export interface IssuerToken {
+  /** `jti`, by which that one token is revoked; null: it has none. */
+  readonly tokenId: string | null
+  /** `iat`; null: it does not say. */
+  readonly issuedAtMs: number | null
+  /** `exp`, without any leeway. */
+  readonly expiresAtMs: number
 }
 
 /** What most credentials are: found by their id, bound to no key, and of no other credential. */
@@ -240,6 +255,7 @@ export const STANDING_ALONE = {
   binding: null,
   parentId: null,
   parentVersion: null,
+  issuerToken: null,
 } as const satisfies Partial<CredentialRecord>
 
 /** Where the keys of an issuer are from. */

@@ -46,6 +46,7 @@ function credential(changed: Partial<CredentialRecord> = {}): CredentialRecord {
     binding: null,
     parentId: null,
     parentVersion: null,
+    issuerToken: null,
     ...changed,
   }
 }

@@ -4,9 +4,13 @@ import {
   type Binding,
   type CredentialRecord,
   type IssuerRecord,
+  type IssuerToken,
   type SecretVersion,
   STANDING_ALONE,
 } from './records.ts'
+
+/** What of a token's claims decides whether it counts now. */
+type Claims = Pick<JwtClaims, keyof IssuerToken | 'notBeforeMs'>
 
 /**
  * What a verified token stands for: a credential that is in no store, so that state, time, conditions, scopes and
@@ -14,7 +18,7 @@ import {
  */
 export function credentialOfToken(
   issuer: IssuerRecord,
-  claims: JwtClaims,
+  claims: Claims,
   principalId: string,
   scopes: readonly string[],
   binding: Binding | null,
@@ -34,16 +38,41 @@ export function credentialOfToken(
     issuedBy: null,
     ...STANDING_ALONE,
     binding,
+    issuerToken: tokenOf(claims),
   }
 }
 
+function tokenOf({ tokenId, issuedAtMs, expiresAtMs }: Claims): IssuerToken {
+  return { tokenId, issuedAtMs, expiresAtMs }
+}
+
+/**
+ * What a token that was exchanged for an access token stands for by the word of its issuer's record now: its claims were
+ * verified then. What scopes it had, the access token's own grant says; a list that the issuer gives to all may have
+ * become shorter since.
+ */
+export function credentialOfExchanged(
+  issuer: IssuerRecord,
+  token: IssuerToken,
+  principalId: string,
+): CredentialRecord {
+  const { scopes } = issuer.claims
+  const most = scopes.from === 'mapping' ? scopes.scopes : ANY_SCOPE
+  return credentialOfToken(issuer, { ...token, notBeforeMs: null }, principalId, most, null)
+}
+
+const ANY_SCOPE: readonly string[] = ['*']
+
+/** A token has no versions. */
+export const TOKEN_VERSION = 1
+
 const ONE_VERSION: readonly SecretVersion[] = [
-  { version: 1, sealedDigest: '', createdAtMs: 0, endsAtMs: null, revokedAtMs: null },
+  { version: TOKEN_VERSION, sealedDigest: '', createdAtMs: 0, endsAtMs: null, revokedAtMs: null },
 ]
 
 function stateOf(
   issuer: IssuerRecord,
-  claims: JwtClaims,
+  claims: Claims,
   principalId: string,
 ): Pick<CredentialRecord, 'state' | 'stateReason' | 'stateChangedAtMs'> {
   if (issuer.disabledAtMs !== null) {
@@ -56,7 +85,7 @@ function stateOf(
 /** Why the token is revoked, or null. One that does not say when it was issued may be from before any moment. */
 function revocationOf(
   { revokedBeforeMs, revokedPrincipals, revokedTokens }: IssuerRecord,
-  { issuedAtMs, tokenId }: JwtClaims,
+  { issuedAtMs, tokenId }: Claims,
   principalId: string,
 ): string | null {
   const isBefore = (ms: number) => issuedAtMs === null || issuedAtMs < ms
@@ -76,12 +105,12 @@ function revocationOf(
 /** From when until when its claims let it count, with the leeway that the issuer's clock is given. */
 function lifeOf(
   { clockSkewSeconds, maxAgeSeconds }: IssuerRecord,
-  { expiresAtMs, notBeforeMs, issuedAtMs }: JwtClaims,
+  { expiresAtMs, notBeforeMs, issuedAtMs }: Claims,
 ): Pick<CredentialRecord, 'notBeforeMs' | 'expiresAtMs'> {
   const skewMs = Math.min(clockSkewSeconds, MAX_CLOCK_SKEW_SECONDS) * 1000
   const starts = [notBeforeMs, issuedAtMs].filter((ms) => ms !== null)
-  const oldestMs =
-    maxAgeSeconds === null || issuedAtMs === null ? expiresAtMs : issuedAtMs + maxAgeSeconds * 1000
+  // One that does not say when it was issued may be of any age.
+  const oldestMs = maxAgeSeconds === null ? expiresAtMs : (issuedAtMs ?? 0) + maxAgeSeconds * 1000
   return {
     notBeforeMs: starts.length === 0 ? null : Math.max(...starts) - skewMs,
     expiresAtMs: Math.min(expiresAtMs, oldestMs) + skewMs,

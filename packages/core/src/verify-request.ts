@@ -52,6 +52,11 @@ export interface VerifyRequest {
 export interface Exchange {
   /** The kinds of credential for which a token can be had. */
   readonly kinds: readonly CredentialKind[]
+  /**
+   * The API that a token is asked for, as it is known before it is known who asks, and of which workspace: what an
+   * issuer's token is verified for. Null: there is none.
+   */
+  readonly apiId: string | null
   /** Where a client certificate is looked for, which names nobody; null: nowhere. */
   readonly workspaceId: string | null
 }

@@ -298,7 +298,7 @@ export type Credential = {
   readonly tags: readonly string[]
   /** The credential that issued this one. */
   readonly issued_by: string | null
-  /** Of an access token: the credential that it came from, and where its use is counted. */
+  /** Of an access token: the credential that it came from, or the trusted issuer whose token that was, and where its use is counted. */
   readonly parent: string | null
   readonly revision: number
   readonly versions: readonly SecretVersion[]
@@ -979,7 +979,7 @@ export interface Operations {
       readonly tag?: string
       /** RFC 3339. */
       readonly expires_before?: string
-      /** Access tokens that came from this credential. */
+      /** Access tokens that came from this credential, or from tokens of this trusted issuer. */
       readonly parent?: string
     }
     readonly body: null

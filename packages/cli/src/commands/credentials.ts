@@ -95,7 +95,7 @@ function addList(credentials: CredenceCommand, wiring: Wiring): void {
     .option('--status <status>', 'only active, disabled, quarantined, revoked, expired or not_yet_valid')
     .option('--tag <tag>', 'only those with this tag')
     .option('--expires-before <when>', 'only those that end before: 30d, or an RFC 3339 time')
-    .option('--parent <id>', 'only access tokens that came from this credential')
+    .option('--parent <id>', 'only access tokens that came from this credential, or tokens of this issuer')
     .description('list the credentials, newest first')
     .example(
       'credence credentials list --api orders --status active',

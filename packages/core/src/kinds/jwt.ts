@@ -7,7 +7,7 @@ import { JWS_REASONS, parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } 
 import { type ClaimsRefusal, checkJwtClaims, type JwtClaims, type JwtRules } from '../jwt-claims.ts'
 import type { IssuerRecord } from '../records.ts'
 import { parseStrictJson } from '../strict-json.ts'
-import { credentialOfToken } from '../token-credential.ts'
+import { credentialOfToken, TOKEN_VERSION } from '../token-credential.ts'
 import type { IssuerKeySet } from '../trusted-issuers.ts'
 import type { DenialCode } from '../verdict.ts'
 import { contradictedClaim, JWE_FORM, openToken } from './encrypted-token.ts'
@@ -59,9 +59,6 @@ async function proveToken({ value }: Presented, context: ProofContext): Promise<
   const token = { credential, principalName: mapped.principal, keys, apiId }
   return { type: 'proven', credential, version: TOKEN_VERSION, token }
 }
-
-/** A token has no versions. */
-const TOKEN_VERSION = 1
 
 function refused(code: DenialCode, detail: string, check?: CheckName): Refused {
   return { type: 'refused', code, detail, ...(check && { check }) }

@@ -99,6 +99,7 @@ export function aCredential(change: Partial<CredentialRecord> = {}): CredentialR
     binding: null,
     parentId: null,
     parentVersion: null,
+    issuerToken: null,
     ...change,
   }
 }

@@ -69,7 +69,8 @@ export const CredentialShape = Strict({
   issued_by: Nullable(Type.String({ description: 'The credential that issued this one.' })),
   parent: Nullable(
     Type.String({
-      description: 'Of an access token: the credential that it came from, and where its use is counted.',
+      description:
+        'Of an access token: the credential that it came from, or the trusted issuer whose token that was, and where its use is counted.',
     }),
   ),
   revision: Type.Integer(),

@@ -6,6 +6,7 @@ import {
   type CredentialRecord,
   confirmationOf,
   generateId,
+  type IssuerToken,
   type PrincipalRecord,
   prefixOfKind,
   type SigningKey,
@@ -107,6 +108,7 @@ async function issue(
     target: { table: 'credential', id: record.id },
     detail: {
       ...{ kind: record.kind, format: args.format, parent: record.parentId },
+      ...(record.issuerToken !== null && { parent_jti: record.issuerToken.tokenId }),
       ...{ principal: record.principalId, grants: grantsForTrail(record.grants, [api]) },
       expires_at_ms: expiresAtMs,
     },
@@ -143,7 +145,9 @@ function grantedScopes({ api, scopes }: Asker, asked: readonly string[] | null):
 function endOf({ credential, version, api }: Asker, expiresInSeconds: number, nowMs: number): number {
   const seconds = Math.min(expiresInSeconds, MAX_TOKEN_LIFE_SECONDS, api.maxLifetimeSeconds ?? Infinity)
   const ofVersion = credential.versions.find((one) => one.version === version)?.endsAtMs ?? null
-  const ends = [credential.expiresAtMs, ofVersion].filter((ms) => ms !== null)
+  // The leeway that an issuer's clock is given is no life to hand on (RFC 8693: no longer than the subject's).
+  const ofToken = credential.issuerToken?.expiresAtMs ?? null
+  const ends = [credential.expiresAtMs, ofVersion, ofToken].filter((ms) => ms !== null)
   const firstMs = Math.min(wholeSecond(nowMs) + seconds * 1000, ...ends)
   return wholeSecond(firstMs)
 }
@@ -221,8 +225,21 @@ function newToken(
     issuedBy: credential.id,
     ...{ handle: null, binding: bindingFor(credential) },
     parentId: sister === null ? credential.id : sister.parentId,
-    parentVersion: sister === null ? version : sister.parentVersion,
+    parentVersion: versionKept({ credential, version }),
+    issuerToken: issuerTokenKept(credential, nowMs),
   }
+}
+
+/** An issuer's token has no versions of a secret. */
+function versionKept({ credential, version }: Pick<Asker, 'credential' | 'version'>): number | null {
+  if (credential.kind === 'jwt') return null
+  return credential.kind === 'access_token' ? credential.parentVersion : version
+}
+
+/** Whatever its `iat` says by the leeway of a clock, it was there by now: what is revoked up to a later moment is all of these. */
+function issuerTokenKept({ issuerToken }: CredentialRecord, nowMs: number): IssuerToken | null {
+  if (issuerToken === null || issuerToken.issuedAtMs === null) return issuerToken
+  return { ...issuerToken, issuedAtMs: Math.min(issuerToken.issuedAtMs, nowMs) }
 }
 
 /**

@@ -89,8 +89,9 @@ function errorIf(field: string, detail: string | null): FieldError[] {
 
 function apiErrors({ accepts, builtIn, name }: ApiRecord): FieldError[] {
   // Nobody changes the API credence, and administration asks for no kind in particular.
-  if (builtIn || accepts.includes('jwt')) return []
-  return [{ field: 'api', detail: `${name} does not accept jwt; add it to the API's accepts first` }]
+  if (builtIn || accepts.includes('jwt') || accepts.includes('access_token')) return []
+  const detail = `${name} accepts neither jwt nor access_token, for which a token can be exchanged; add one to its accepts first`
+  return [{ field: 'api', detail }]
 }
 
 /** What begins so is a client's own assertion, which no issuer vouches for. */

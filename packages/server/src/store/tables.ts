@@ -103,6 +103,7 @@ export const TABLES = {
       binding: 'json',
       parentId: 'text',
       parentVersion: 'integer',
+      issuerToken: 'json',
     },
     children: {
       versions: {

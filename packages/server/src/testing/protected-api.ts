@@ -75,6 +75,7 @@ export async function protectApi(context: Context, options: ProtectedApiOptions 
     binding: null,
     parentId: null,
     parentVersion: null,
+    issuerToken: null,
     ...options.credential,
   }
   await putRecords(context, [

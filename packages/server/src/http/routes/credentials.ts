@@ -122,7 +122,10 @@ const LIST = routeSchema({
     status: Type.Optional(OneOf(CREDENTIAL_STATUSES)),
     tag: Type.Optional(Text(64)),
     expires_before: Type.Optional(Timestamp),
-    parent: Type.Optional({ ...Id, description: 'Access tokens that came from this credential.' }),
+    parent: Type.Optional({
+      ...Id,
+      description: 'Access tokens that came from this credential, or from tokens of this trusted issuer.',
+    }),
   }),
 })
 

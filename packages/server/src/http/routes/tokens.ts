@@ -73,17 +73,22 @@ const Answer = Strict({
  * Kinds for which a token can be had wherever tokens are accepted. Not a password: a username is one of a workspace, and
  * which that is nobody knows here before the caller is known.
  */
-const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'client_key', 'access_token']
+const EXCHANGED: readonly CredentialKind[] = ['api_key', 'client_secret', 'client_key', 'access_token', 'jwt']
 
 /** `POST /v1/tokens`: whoever presents a credential gets a narrower, shorter one for one API. */
 export function registerTokens(app: App, context: Context): void {
   const clientOf = addressReader(context)
   const presenterOf = ownPresenters(context)
+  const apiIdOf = (workspaceId: string, api: string) =>
+    looksLikeId(api) ? api : (context.directory.idOf(workspaceId, api) ?? null)
   const requestFor = (request: FastifyRequest, api: string): VerifyRequest => ({
     api: null,
-    homeApiId: (workspaceId) =>
-      looksLikeId(api) ? api : (context.directory.idOf(workspaceId, api) ?? 'api_unknown'),
-    exchange: { kinds: EXCHANGED, workspaceId: workspaceOf(context, api) },
+    homeApiId: (workspaceId) => apiIdOf(workspaceId, api) ?? 'api_unknown',
+    exchange: {
+      kinds: EXCHANGED,
+      apiId: apiIdOf(context.defaultWorkspaceId, api),
+      workspaceId: workspaceOf(context, api),
+    },
     credential: null,
     headers: request.raw.rawHeaders,
     query: '',
@@ -111,18 +116,25 @@ export function registerTokens(app: App, context: Context): void {
     const decision = await decide(context, asking, asked)
     const nonce = dpopNonceOf(decision)
     if (nonce !== null) reply.header('DPoP-Nonce', nonce)
-    if (decision.failedCheck === 'audience' && decision.code === 'WRONG_AUDIENCE') {
+    const isUnknown = decision.failedCheck === 'audience' && decision.code === 'WRONG_AUDIENCE'
+    // Without a credential it is the `aud` of an issuer's token that is another.
+    if (isUnknown && decision.credential !== null) {
       // RFC 8707 section 2: an unknown target, and one that is none for this credential, are told apart for nobody.
       const detail = 'is no API that the credential presented has a grant for'
       return send(reply, operationAnswer(invalid({ field: 'api', detail }).problem, request.id))
     }
-    if (decision.code !== 'VALID') return send(reply, answerTo(decision, request.id))
+    if (decision.code !== 'VALID') return send(reply, answerTo(toTell(decision), request.id))
     const actor = actorOf(decision, request)
     const args = { scopes, expiresInSeconds: expiresInSeconds ?? DEFAULT_TOKEN_LIFE_SECONDS, format }
     const idempotent = idempotentFrom(request, actor)
     const outcome = await issueToken(context, actor, askerOf(decision), args, idempotent)
     return respond(request, reply, outcome, (issued) => ({ body: tokenToJson(issued) }))
   })
+}
+
+/** Until somebody is known, which API was asked for is left out: whether there is such a one is not told. */
+function toTell(decision: Decision): Decision {
+  return decision.credential === null ? { ...decision, api: null, takesBasic: false } : decision
 }
 
 /** The workspace of the API asked for: a client certificate is one of a workspace. A name alone is of the default one. */
@@ -187,7 +199,7 @@ const ISSUE = routeSchema({
   tag: 'Tokens',
   summary: 'Get an access token for a credential',
   description:
-    'The credential presented gets a narrower and shorter one, for one API of its workspace. No scope of `credence` is needed: whoever may call the API may have a token for it. It can do no more than the credential can, now and later; it counts against the same limits; and it dies with the credential, and with the secret of it that was presented.\n\nA token of a trusted issuer cannot be exchanged here, and no token opens administration.',
+    'The credential presented gets a narrower and shorter one, for one API of its workspace. No scope of `credence` is needed: whoever may call the API may have a token for it. It can do no more than the credential can, now and later; it counts against the same limits; and it dies with the credential, and with the secret of it that was presented.\n\nA token of an issuer that is trusted for that API is taken too, and gives one that each revocation of the issuer goes on to reach; for it, `api` is an id or a name in the workspace `default`. No token opens administration.',
   scope: null,
   success: { status: 200, description: 'The token.', body: Answer, headers: ['Credence-Revision'] },
   refusals: [404, 409],

@@ -96,6 +96,7 @@ export function aCredential(id: string, over: Partial<CredentialRecord> = {}): C
     binding: null,
     parentId: null,
     parentVersion: null,
+    issuerToken: null,
     ...over,
   }
 }
@@ -379,6 +380,7 @@ const credential = shape({
   ),
   parentId: orNull(text),
   parentVersion: orNull(count),
+  issuerToken: orNull(shape({ tokenId: orNull(jsonText), issuedAtMs: orNull(ms), expiresAtMs: ms })),
 })
 
 const signingKey = shape({
