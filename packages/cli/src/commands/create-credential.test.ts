@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,6 +63,21 @@ test('a generated password, and a client secret, are alone on standard output; w
     const { kind: sent, username: sentName } = result.requests[0]!.body as Record<string, unknown>
     assert.deepEqual([sent, sentName], [kind, username[1]])
   }
+})
+
+test('a client key has no secret: nothing goes to standard output, also when the request is repeated', async () => {
+  const file = join(folder, 'client.jwk')
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+  await writeFile(file, JSON.stringify(pair))
+  const credential = sampleCredential({ kind: 'client_key', client_id: 'cli_0123456789ab' })
+  const answer = { credential, secret: null, secret_shown: false }
+  const args = [...CREATE, '--kind', 'client_key', '--bind-signature', file]
+  const result = await runAgainst(routesFor(answer), args)
+  assert.deepEqual([result.exitCode, result.stdout], [0, ''], result.stderr)
+  assert.match(result.stderr, /client id cli_0123456789ab.*no secret but the private key/)
+  const { kind, binding } = result.requests[0]!.body as Record<string, unknown>
+  const { d: _secret, ...jwk } = pair
+  assert.deepEqual([kind, binding], ['client_key', { type: 'signature', jwk }])
 })
 
 test('a replay fails, also where the password was given: nobody may take it for done anew', async () => {
