@@ -34,19 +34,29 @@ async function prepared(t: TestContext) {
     return codes
   }
 
+  const statuses = () =>
+    Promise.all(
+      nodes.map(async (node) => {
+        const { body } = expected(await node.ask('GET', '/v1/status', adminKey), 200)
+        const { degraded } = body.limits as { degraded: boolean }
+        return { degraded, nodes: body.nodes }
+      }),
+    )
+
   /** How many nodes say that they count alone. */
   async function alone(): Promise<number> {
-    const states = nodes.map(async (node) => {
-      const { body } = expected(await node.ask('GET', '/v1/status', adminKey), 200)
-      return (body.limits as { degraded: boolean }).degraded
-    })
-    return (await Promise.all(states)).filter(Boolean).length
+    return (await statuses()).filter(({ degraded }) => degraded).length
   }
-  return { redis, nodes, limited, asked, alone }
+
+  /** A node that has just joined is heard of with the next sign of life, and until then its share is the others'. */
+  async function knowEachOther(): Promise<boolean> {
+    return (await statuses()).every((status) => status.nodes === NODES)
+  }
+  return { redis, nodes, limited, asked, alone, knowEachOther }
 }
 
 test('three nodes that share a Valkey count limits together', async (t) => {
-  const { redis, nodes, limited, asked, alone } = await prepared(t)
+  const { redis, nodes, limited, asked, alone, knowEachOther } = await prepared(t)
 
   await t.test('where the API says exact, exactly as many pass as the limit says', async () => {
     const key = await limited('exact', { name: 'calls', limit: 250, period: 'month' })
@@ -74,6 +84,7 @@ test('three nodes that share a Valkey count limits together', async (t) => {
       for (const node of nodes) {
         await until('known', async () => (await verifyAt(node, key, 'exact')) === 'VALID')
       }
+      await until('they know each other', knowEachOther)
       await redis.kill()
       const { VALID = 0, QUOTA_EXCEEDED = 0, ...others } = await asked('exact', key, 300)
       assert.deepEqual(others, {})

@@ -106,12 +106,19 @@ describe('whether an id exists, by time', () => {
 
   type Verify = (request: VerifyRequest) => Promise<Pick<Decision, 'code'>>
 
+  /** Two sorts of guesses, and the code of the refusal that each must get. */
+  type Guesses = readonly [Guess, Guess]
+  interface Guess {
+    readonly code: 'NOT_FOUND' | 'BAD_SECRET'
+    readonly key: () => string
+  }
+
   interface Trial {
     readonly tried: Verify
     readonly lanes: number
     /** What a caller does beside its guesses. */
     readonly between: () => Promise<unknown>
-    readonly unknownId: () => string
+    readonly guesses: Guesses
   }
 
   const asked = (value: string): VerifyRequest => ({
@@ -131,31 +138,29 @@ describe('whether an id exists, by time', () => {
   const real: Verify = (request) => verify(request, surfaces.context.verifier)
   const unpaced: Verify = (request) => verify(request, { ...surfaces.context.verifier, pace: async () => {} })
 
-  /** The times, in milliseconds, for unknown ids and for the wrong secret of one that exists, asked in random order. */
-  async function compared({ tried, lanes, between, unknownId }: Trial, count: number): Promise<Comparison> {
-    const times: Record<'NOT_FOUND' | 'BAD_SECRET', number[]> = { NOT_FOUND: [], BAD_SECRET: [] }
+  /** The times, in milliseconds, for guesses of one sort and of the other, asked in random order. */
+  async function compared({ tried, lanes, between, guesses }: Trial, count: number): Promise<Comparison> {
+    const times: readonly [number[], number[]] = [[], []]
     const warmUp = Math.min(2000, count)
     let n = 0
     const ask = async () => {
       const isWarm = n++ >= warmUp
       // What a caller can do beside: present a key of its own, so that the store was last asked for that.
       await between()
-      const code = randomBytes(1)[0]! & 1 ? 'NOT_FOUND' : 'BAD_SECRET'
-      // Made in both cases: what runs just before the clock starts leaves its traces in the processor's caches.
-      const unknown = unknownId()
-      const id = code === 'NOT_FOUND' ? unknown : target.credential.id
-      const request = asked(guessAt(id))
+      const sort = (randomBytes(1)[0]! & 1) as 0 | 1
+      // Both are made: what runs just before the clock starts leaves its traces in the processor's caches.
+      const request = [asked(guesses[0].key()), asked(guesses[1].key())][sort]!
       const start = performance.now()
       const decision = await tried(request)
       const took = performance.now() - start
-      assert.equal(decision.code, code)
-      if (isWarm) times[code].push(took)
+      assert.equal(decision.code, guesses[sort].code)
+      if (isWarm) times[sort].push(took)
     }
     const lane = async () => {
       while (n < 2 * count + warmUp) await ask()
     }
     await Promise.all(Array.from({ length: lanes }, lane))
-    return compare(times.NOT_FOUND, times.BAD_SECRET)
+    return compare(times[0], times[1])
   }
 
   /**
@@ -182,13 +187,30 @@ describe('whether an id exists, by time', () => {
     return id
   }
 
+  /** An id that nobody has, beside the one that exists, each with a wrong secret. */
+  const ids = (unknownId: () => string): Guesses => [
+    { code: 'NOT_FOUND', key: () => guessAt(unknownId()) },
+    { code: 'BAD_SECRET', key: () => guessAt(target.credential.id) },
+  ]
+  /** Wrong secrets of one that exists: one begins as the right one does, the other does not. */
+  const secrets = (): Guesses => {
+    const parsed = parseKey(target.key)
+    assert.ok(typeof parsed === 'object')
+    const begun = parsed.secret.slice(0, 24)
+    const near = () => formatKey(parsed.prefix, parsed.id, begun + generateSecret(randomBytes).slice(24))
+    return [
+      { code: 'BAD_SECRET', key: near },
+      { code: 'BAD_SECRET', key: () => guessAt(parsed.id) },
+    ]
+  }
+
   test('an unknown id takes as long as a wrong secret', async () => {
-    const trial = { tried: real, lanes: LANES, between: async () => {}, unknownId: anyId }
+    const trial = { tried: real, lanes: LANES, between: async () => {}, guesses: ids(anyId) }
     assert.equal(await isSeen(trial), false)
   })
 
   test('behind the pace, an unknown id takes as long as a wrong secret of what stands in for it', async () => {
-    const trial = { tried: unpaced, lanes: 1, between: async () => {}, unknownId: idLikeTarget }
+    const trial = { tried: unpaced, lanes: 1, between: async () => {}, guesses: ids(idLikeTarget) }
     assert.equal(await isSeen(trial, UNPACED_MICROS), false)
   })
 
@@ -205,8 +227,30 @@ describe('whether an id exists, by time', () => {
     const ownKey = parseKey(own.key)
     assert.ok(typeof ownKey === 'object')
     const readOwn = () => surfaces.context.lookup.read('credential', ownKey.id)
-    const trial = { tried: unpaced, lanes: 1, between: readOwn, unknownId: idLikeTarget }
+    const trial = { tried: unpaced, lanes: 1, between: readOwn, guesses: ids(idLikeTarget) }
     assert.equal(await isSeen(trial, UNPACED_MICROS), false)
+  })
+
+  test('a secret that begins as the right one takes as long as any other wrong one', async () => {
+    const trial = { tried: real, lanes: LANES, between: async () => {}, guesses: secrets() }
+    assert.equal(await isSeen(trial), false)
+  })
+
+  test('a verify that compares character by character is seen, at a microsecond each', async () => {
+    const right = parseKey(target.key)
+    assert.ok(typeof right === 'object')
+    const oneByOne: Verify = async (request) => {
+      const decision = await unpaced(request)
+      const parsed = parseKey(request.credential!.value)
+      assert.ok(typeof parsed === 'object')
+      for (let at = 0; parsed.secret[at] === right.secret[at]; at++) {
+        const untilMs = performance.now() + 0.001
+        while (performance.now() < untilMs);
+      }
+      return decision
+    }
+    const trial = { tried: oneByOne, lanes: 1, between: async () => {}, guesses: secrets() }
+    assert.equal(await isSeen(trial, UNPACED_MICROS, 2000), true)
   })
 
   test('a verify that returns early for unknown ids is seen', async () => {
@@ -216,7 +260,7 @@ describe('whether an id exists, by time', () => {
       const found = await surfaces.context.lookup.read('credential', parsed.id)
       return found === undefined ? { code: 'NOT_FOUND' } : real(request)
     }
-    const trial = { tried: early, lanes: LANES, between: async () => {}, unknownId: anyId }
+    const trial = { tried: early, lanes: LANES, between: async () => {}, guesses: ids(anyId) }
     assert.equal(await isSeen(trial, 0, 2000), true)
   })
 })

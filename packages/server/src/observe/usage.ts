@@ -183,8 +183,8 @@ export class UsageRecorder {
     this.#uses = []
   }
 
-  /** The entry to count on, made if there is room for it; null: there is none. */
   /**
+   * The entry to count on, made if there is room for it; null: there is none.
    * Whoever uses an access token uses the credential that it came from: counted there, so that it is known when that was
    * used last, and not for the token, of which there may be millions.
    */
