@@ -57,6 +57,11 @@ const LAYERS = [
     above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
     bare: ['fastify'],
   },
+  {
+    below: 'packages/server/src/signing/',
+    above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
+    bare: ['fastify'],
+  },
   { below: 'packages/server/src/keep/', above: ['http/', 'gateway/', 'workers/'], bare: ['fastify'] },
   { below: 'packages/server/src/observe/', above: ['http/', 'gateway/', 'workers/'], bare: [] },
   {

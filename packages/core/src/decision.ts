@@ -89,6 +89,7 @@ export interface WholeIdentity extends Identity {
   /** Null: it came from no other credential. */
   readonly parent: Parent | null
 }
+
 /** Every decision names its route, and many are kept: once for all of them. */
 const routeNames = new WeakMap<Route, string>()
 

@@ -207,6 +207,7 @@ interface Month {
   readonly startMs: number
   readonly endMs: number
 }
+
 /** The month asked for last: it is nearly always the same, and dates are dear on a path this busy. */
 let lastMonth: Month = { startMs: 0, endMs: 0 }
 

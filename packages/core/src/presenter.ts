@@ -3,7 +3,8 @@ import type { DenialCode } from './verdict.ts'
 
 /**
  * Whoever presents a credential (RFC 7800 section 2), as far as its transport knows: what a proof is held against, the
- * request's headers aside. Asked about bound credentials alone, so that it costs all others nothing.
+ * request's headers aside. Asked about bound credentials, and where nothing else is presented and client keys are taken: it
+ * costs all others nothing.
  */
 export interface Presenter {
   /** The request's URI as its client knows it: by configuration, or by the word of a trusted proxy. */

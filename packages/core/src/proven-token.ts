@@ -13,7 +13,7 @@ export interface ProvenToken {
   /** What the claims call the principal. */
   readonly principalName: string
   readonly keys: IssuerKeySet
-  /** The API where it was presented; null: administration. Another one may trust the same `iss` for other reasons. */
+  /** The API where it was presented; null: none. Another one may trust the same `iss` for other reasons. */
   readonly apiId: string | null
 }
 

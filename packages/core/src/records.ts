@@ -46,7 +46,7 @@ export interface WorkspaceRecord extends Row {
 export interface Route {
   /** An HTTP method in upper case, or `*` for every method. GET covers HEAD. */
   readonly method: string
-  /** Path pattern, see route.ts: literal segments, `*` for one segment, `**` last for any rest. */
+  /** Path pattern, see path-pattern.ts: literal segments, `*` for one segment, `**` last for any rest. */
   readonly path: string
   /** Scope expression (see scope.ts) or null: any valid credential of this API. Ignored when public. */
   readonly scopes: string | null
@@ -180,7 +180,7 @@ export interface Credits {
 export interface SecretVersion {
   /** 1, 2, 3 … */
   readonly version: number
-  /** The keyed digest, sealed; see seal.ts. Never leaves the server. Empty: there is no secret, but a key in `binding`. */
+  /** The keyed digest, sealed; see seal.ts. Never leaves the server. Empty: a key or a signature proves it, no secret. */
   readonly sealedDigest: string
   readonly createdAtMs: number
   /** From this moment on the version is EXPIRED; null: lives as long as the credential. */
@@ -194,7 +194,7 @@ export type Binding =
   | { readonly type: 'dpop'; readonly thumbprint: string }
   /** By the client certificate of the connection (RFC 8705). `thumbprint` is its `x5t#S256`. */
   | { readonly type: 'mtls'; readonly thumbprint: string }
-  /** By a signature of the request (RFC 9421), which brings no key along: hence the whole of it, the public one. */
+  /** By a signature of the request (RFC 9421), or of a client's assertion (RFC 7523), which brings no key along: hence the whole of it, the public one. */
   | { readonly type: 'signature'; readonly thumbprint: string; readonly key: Jwk }
 
 export const CREDENTIAL_STATES = ['active', 'disabled', 'quarantined', 'revoked'] as const

@@ -31,7 +31,7 @@ export interface VerifyRequest {
   /** The query string with its `?`, or empty. */
   readonly query: string
   readonly method: string | null
-  /** The path in canonical form (route.ts), or null where none is known. */
+  /** The path in canonical form (target.ts), or null where none is known. */
   readonly path: string | null
   /** Address of the client, or null where it is not known. */
   readonly ip: string | null

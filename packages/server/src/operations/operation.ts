@@ -9,7 +9,7 @@ export interface Actor {
   /** Version of the secret that was presented; absent: the host. */
   readonly credentialVersion?: number
   readonly principalId: string | null
-  /** What the actor may do on the API `credence`; patterns. */
+  /** What the actor may do on the API `credence`; patterns. Of whoever asks for a token: nothing. */
   readonly scopes: readonly string[]
   /** Nothing that the actor issues for the API `credence` may outlive or escape what binds the actor itself. */
   readonly expiresAtMs: number | null

@@ -124,7 +124,8 @@ export function registerTokens(app: App, context: Context): void {
       return send(reply, operationAnswer(invalid({ field: 'api', detail }).problem, request.id))
     }
     if (decision.code !== 'VALID') return send(reply, answerTo(toTell(decision), request.id))
-    const actor = actorOf(decision, request)
+    // Scopes of the API asked for, whatever they are called, are none of administration.
+    const actor = { ...actorOf(decision, request), scopes: [] }
     const args = { scopes, expiresInSeconds: expiresInSeconds ?? DEFAULT_TOKEN_LIFE_SECONDS, format }
     const idempotent = idempotentFrom(request, actor)
     const outcome = await issueToken(context, actor, askerOf(decision), args, idempotent)
