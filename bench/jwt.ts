@@ -21,12 +21,12 @@ import {
 } from '@credence/core'
 import { anApi, aPrincipal } from '@credence/core/testing/records'
 import { Metrics } from '@credence/server/observe/metrics'
-import { UsageRecorder } from '@credence/server/observe/usage'
 import { jwtVerify } from 'jose'
 import { AUDIENCE, ISSUER, tokenMaker } from './es256-tokens.ts'
 import { cachedFastJwt } from './peers/fast-jwt.js'
 import { atLeast, ratioOf, report } from './report.ts'
 import { inTurns, type Rate } from './turns.ts'
+import { unflushedUsage } from './unflushed-usage.ts'
 
 const TOKENS = 10_000
 const PRINCIPALS = 1_000
@@ -84,21 +84,7 @@ const verifier: Verifier = {
   pace: async () => {},
 }
 await verifier.lookup.get('api', api.id)
-const usage = new UsageRecorder({
-  // Never flushed: writing is not what is timed here.
-  store: {
-    flush: async () => {},
-    usageOf: async () => new Map(),
-    saveCounters: async () => {},
-    loadCounters: async () => [],
-    close: async () => {},
-  },
-  flushEveryMs: 3_600_000,
-  maxEntries: 1_000_000,
-  newFlushId: () => 'bench',
-  every: () => () => {},
-  onFlushFailed: () => {},
-})
+const usage = unflushedUsage()
 const metrics = new Metrics({ processMetrics: false })
 const tokens = Array.from({ length: TOKENS }, (_, i) => tokenOf(principals[i % PRINCIPALS]!.name))
 /** Through a buffer, as it comes from the wire. */

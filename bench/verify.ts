@@ -27,9 +27,9 @@ import {
 } from '@credence/core'
 import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
 import { Metrics } from '@credence/server/observe/metrics'
-import { UsageRecorder } from '@credence/server/observe/usage'
 import { atLeast, ratioOf, report } from './report.ts'
 import { inTurns } from './turns.ts'
+import { unflushedUsage } from './unflushed-usage.ts'
 
 const CREDENTIALS = 10_000
 const CALLS = 200_000
@@ -77,21 +77,7 @@ const headers = [
 const AUTHORIZATION_AT = headers.length - 1
 const request = requestWith(headers)
 const metrics = new Metrics({ processMetrics: false })
-const usage = new UsageRecorder({
-  // Never flushed: writing is not what is timed here.
-  store: {
-    flush: async () => {},
-    usageOf: async () => new Map(),
-    saveCounters: async () => {},
-    loadCounters: async () => [],
-    close: async () => {},
-  },
-  flushEveryMs: 3_600_000,
-  maxEntries: 1_000_000,
-  newFlushId: () => 'bench',
-  every: () => () => {},
-  onFlushFailed: () => {},
-})
+const usage = unflushedUsage()
 
 const rates = await inTurns(
   [

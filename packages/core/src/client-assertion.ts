@@ -1,14 +1,15 @@
 import { CLIENT_ID_PREFIX } from './basic-credentials.ts'
 import type { CheckName } from './decision.ts'
 import { type Jwk, readJwk, type VerificationKey } from './jwk.ts'
-import type { UnverifiedJws } from './jws.ts'
+import { JWS_FORM, type UnverifiedJws } from './jws.ts'
 import type { JwsAlgorithmName } from './jws-algorithm.ts'
 import { signatureVerifies } from './jws-signature.ts'
 import { checkJwtClaims } from './jwt-claims.ts'
 import { CLOCK_SKEW_MS } from './limit-arithmetic.ts'
 import { PROOF_WINDOW, type ProofClaim } from './proof-window.ts'
 import type { Binding } from './records.ts'
-import { parseStrictJson } from './strict-json.ts'
+import { readStrictJsonObject } from './strict-json.ts'
+import { unverifiedPayload } from './unverified-payload.ts'
 import type { DenialCode } from './verdict.ts'
 
 /**
@@ -36,13 +37,10 @@ const MAX_JTI_LENGTH = 256
 /** What `typ` may say, where it says anything; the second is of draft-ietf-oauth-rfc7523bis. */
 const ASSERTION_TYPES = ['JWT', 'client-authentication+jwt']
 
-const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/
-
 /** The client id that an assertion is made by, by its own word; null: it is none, since no issuer is called so. */
 export function clientIn(token: string): string | null {
-  if (!COMPACT_JWS.test(token)) return null
-  const start = token.indexOf('.') + 1
-  const claims = claimsIn(Buffer.from(token.slice(start, token.indexOf('.', start)), 'base64url'))
+  if (!JWS_FORM.test(token)) return null
+  const claims = readStrictJsonObject(unverifiedPayload(token))
   const issuer = claims !== null && Object.hasOwn(claims, 'iss') ? claims.iss : null
   return typeof issuer === 'string' && issuer.startsWith(CLIENT_ID_PREFIX) ? issuer : null
 }
@@ -137,8 +135,7 @@ function refused(code: DenialCode, detail: string): AssertionRefusal {
  * nor before its end was near enough.
  */
 export function clientAssertionClaim(token: string, thumbprint: string): ProofClaim {
-  const start = token.indexOf('.') + 1
-  const claims = claimsIn(Buffer.from(token.slice(start, token.indexOf('.', start)), 'base64url'))
+  const claims = readStrictJsonObject(unverifiedPayload(token))
   if (claims === null) throw new Error('A client assertion was not checked before it was claimed')
   const expiresAtMs = Number(claims.exp) * 1000
   const starts = [claims.iat, claims.nbf].filter((moment) => typeof moment === 'number')
@@ -148,11 +145,4 @@ export function clientAssertionClaim(token: string, thumbprint: string): ProofCl
     issuedAtMs: Math.max(expiresAtMs - MAX_ASSERTION_LIFE_MS, ...starts.map((one) => one * 1000)) - SKEW_MS,
     keepUntilMs: expiresAtMs + SKEW_MS + CLOCK_SKEW_MS,
   }
-}
-
-function claimsIn(payload: Uint8Array): Readonly<Record<string, unknown>> | null {
-  const json = parseStrictJson(payload)
-  if (!json.ok || typeof json.value !== 'object' || json.value === null || Array.isArray(json.value))
-    return null
-  return json.value as Readonly<Record<string, unknown>>
 }

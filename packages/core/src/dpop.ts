@@ -12,7 +12,7 @@ import {
   proofClaim,
   proofTimeProblem,
 } from './proof-window.ts'
-import { parseStrictJson } from './strict-json.ts'
+import { readStrictJsonObject } from './strict-json.ts'
 import type { DenialCode } from './verdict.ts'
 
 /**
@@ -128,10 +128,9 @@ interface DpopClaims {
 }
 
 function readClaims(payload: Uint8Array): DpopClaims | null {
-  const json = parseStrictJson(payload)
-  if (!json.ok || typeof json.value !== 'object' || json.value === null || Array.isArray(json.value))
-    return null
-  const { jti, htm, htu, iat, ath = null, nonce = null } = json.value as Jwk
+  const claims = readStrictJsonObject(payload)
+  if (claims === null) return null
+  const { jti, htm, htu, iat, ath = null, nonce = null } = claims
   const isWhole =
     typeof jti === 'string' &&
     typeof htm === 'string' &&

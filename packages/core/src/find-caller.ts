@@ -171,7 +171,8 @@ async function identifyBy(
   verifier: Verifier,
 ): Promise<ProvenIdentity | Decision> {
   // Whether a token is had for its kind, the API says that it is asked for.
-  const accepts = request.exchange === undefined ? (route?.accepts ?? api?.accepts ?? AT_HOME) : ANY_KIND
+  const accepts =
+    request.exchange === undefined ? (route?.accepts ?? api?.accepts ?? TAKEN_UNASKED) : ANY_KIND
   const result = await prove(presented, proofKey, api, accepts, reading, request, verifier)
   if (result.type === 'refused') {
     const refusal = refuse(api, result.check ?? 'secret', result.code, result.detail, route)
@@ -215,8 +216,8 @@ async function parentOf(
 }
 
 const ANY_KIND = KINDS.map(({ kind }) => kind)
-/** What administration takes: passwords, client secrets and client keys count at APIs that say so, and not there. */
-export const AT_HOME: readonly CredentialKind[] = ANY_KIND.filter(
+/** What is taken where nobody says otherwise: passwords, client secrets and client keys count at APIs that say so. */
+export const TAKEN_UNASKED: readonly CredentialKind[] = ANY_KIND.filter(
   (kind) => !comesByBasic(kind) && kind !== 'client_key',
 )
 

@@ -75,6 +75,7 @@ export {
   readBareKey,
 } from './extract.ts'
 export { FAULT_CODES, FAULTS, type FaultCode } from './fault.ts'
+export { TAKEN_UNASKED } from './find-caller.ts'
 export {
   type FeedPoint,
   type FeedReader,

@@ -9,6 +9,9 @@ import type { DenialCode } from './verdict.ts'
 /** Longest token, in characters. */
 export const MAX_JWS_LENGTH = 16_384
 
+/** JWS in compact serialization (RFC 7515 section 3.1), as far as a look tells; only the payload may be empty. */
+export const JWS_FORM = /^[\w-]+\.[\w-]*\.[\w-]+$/
+
 /** Every reason for which a token is refused, and the verdict of a credential that is refused for it. */
 export const JWS_REASONS = {
   too_long: 'MALFORMED',

@@ -8,6 +8,8 @@ import { encodeBase62, isBase62, type RandomBytes, randomBase62 } from './base62
  * a scanner's false hit be refused without a look-up.
  */
 export const ID_LENGTH = 12
+/** An id that nobody has: as every id is, but never generated, since ids are random. */
+export const ABSENT_ID = '0'.repeat(ID_LENGTH)
 const SECRET_LENGTH = 32
 const CHECKSUM_LENGTH = 6
 const BODY_LENGTH = ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH

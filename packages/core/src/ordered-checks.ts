@@ -6,7 +6,6 @@ import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
 import type { Presented } from './extract.ts'
 import {
-  AT_HOME,
   completeCaller,
   findCaller,
   HEADERS_ONLY,
@@ -14,6 +13,7 @@ import {
   presentedIn,
   proofKeyOf,
   recall,
+  TAKEN_UNASKED,
 } from './find-caller.ts'
 import { type LifeProblem, lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
@@ -94,7 +94,7 @@ async function runAtHome(
   verifier: Verifier,
   claims: ProofClaims | null,
 ): Promise<Decision> {
-  const presented = presentedIn(request, HEADERS_ONLY, request.exchange?.kinds ?? AT_HOME)
+  const presented = presentedIn(request, HEADERS_ONLY, request.exchange?.kinds ?? TAKEN_UNASKED)
   if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
   const identity = await identify(presented, reading, request, verifier)
   if ('code' in identity) return identity

@@ -1,4 +1,5 @@
-import { parseStrictJson } from './strict-json.ts'
+import { readStrictJsonObject } from './strict-json.ts'
+import { unverifiedPayload } from './unverified-payload.ts'
 
 const WORKSPACES = '/workspaces/'
 
@@ -35,13 +36,11 @@ export class OwnTokens {
   /** The `iss` of a JWT that calls itself ours; null: it does not. Nothing about it is verified. */
   issuerIn(token: string): string | null {
     if (this.#publicUrl === null) return null
-    const start = token.indexOf('.') + 1
-    const payload = Buffer.from(token.slice(start, token.indexOf('.', start)), 'base64url')
+    const payload = unverifiedPayload(token)
     // Most tokens are of other issuers, and are read in full soon enough; ours have no escapes in them.
     if (!payload.includes(this.#publicUrl)) return null
-    const json = parseStrictJson(payload)
-    if (!json.ok || typeof json.value !== 'object' || json.value === null) return null
-    const issuer = Object.hasOwn(json.value, 'iss') ? (json.value as { iss: unknown }).iss : null
+    const claims = readStrictJsonObject(payload)
+    const issuer = claims !== null && Object.hasOwn(claims, 'iss') ? claims.iss : null
     return typeof issuer === 'string' && this.workspaceOf(issuer) !== null ? issuer : null
   }
 }

@@ -91,3 +91,11 @@ function stringEnd(text: string, start: number): number {
   while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1
   return i
 }
+
+/** The JSON object that some bytes are; null: they are none, whatever is wrong with them. */
+export function readStrictJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
+  const json = parseStrictJson(bytes)
+  if (!json.ok || typeof json.value !== 'object' || json.value === null || Array.isArray(json.value))
+    return null
+  return json.value as Readonly<Record<string, unknown>>
+}

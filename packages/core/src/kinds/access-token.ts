@@ -1,13 +1,13 @@
 import { LookupUnavailable } from '../cached-lookup.ts'
+import { isThumbprint } from '../confirmation.ts'
 import type { Presented } from '../extract.ts'
-import { JWS_REASONS, parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } from '../jws.ts'
+import { JWS_FORM, JWS_REASONS, parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } from '../jws.ts'
 import { checkJwtClaims, type JwtClaims } from '../jwt-claims.ts'
 import { isCredentialId, keyKindOf } from '../key.ts'
 import { NO_OWN_TOKENS, type OwnTokens } from '../own-tokens.ts'
 import type { CredentialRecord, SigningKeyRecord } from '../records.ts'
 import { cachedSigningKey, isTrusted } from '../signing-key.ts'
 import type { DenialCode } from '../verdict.ts'
-import { JWS_FORM } from './jwt.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
 import { proveSealedSecret } from './sealed-secret.ts'
 
@@ -61,7 +61,8 @@ async function verifiedBy(
   { lookup, reading, sealingKeys, clock }: ProofContext,
 ): Promise<SigningKeyRecord | Refused> {
   const { kid } = jws.header
-  if (kid === undefined || !KID_FORM.test(kid)) return refused('BAD_SIGNATURE', 'no key of ours has this kid')
+  // What has another form is asked of nobody.
+  if (!isThumbprint(kid)) return refused('BAD_SIGNATURE', 'no key of ours has this kid')
   const record = await lookup.find('signing_key', kid, reading)
   if (record === undefined) return refused('BAD_SIGNATURE', 'no key of ours has this kid')
   const key = cachedSigningKey(record, sealingKeys)
@@ -71,9 +72,6 @@ async function verifiedBy(
   const result = verifyParsedJws(jws, { keys: key.verification, algorithms: [key.algorithm] })
   return result.ok ? record : refused(JWS_REASONS[result.reason], result.detail)
 }
-
-/** A thumbprint: what has another form is asked of nobody. */
-const KID_FORM = /^[\w-]{43}$/
 
 /** Where no API asks, which it is for says its grant; what is presented there acts on itself, or finds no grant. */
 function rulesFor(issuer: string, { payload }: UnverifiedJws, { api }: ProofContext) {

@@ -1,5 +1,6 @@
 import { presentsClient, readBasicCredentials } from '../basic-credentials.ts'
 import { type CachedLookup, LookupUnavailable, type Reading } from '../cached-lookup.ts'
+import { ABSENT_ID } from '../key.ts'
 import type { PasswordAttempt, PasswordOutcome } from '../password-check.ts'
 import type { Passwords } from '../passwords.ts'
 import type { ApiRecord, CredentialRecord } from '../records.ts'
@@ -82,10 +83,10 @@ class PasswordProof {
     const { username } = this.#presented
     const lookup = this.#lookup
     const id = await this.#idNow()
-    const standIns = [username, ` ${username}`].map((name) => lookup.decoyFor(name) ?? NOBODY)
+    const standIns = [username, ` ${username}`].map((name) => lookup.decoyFor(name) ?? ABSENT_ID)
     const record = await lookup.read('credential', id ?? standIns[0]!)
     // The store has answered with two rows in either case now, and with none once.
-    await lookup.read('credential', id === null ? standIns[1]! : NOBODY)
+    await lookup.read('credential', id === null ? standIns[1]! : ABSENT_ID)
     return id === null ? undefined : this.#ownerOnly(record)
   }
 
@@ -118,7 +119,7 @@ class PasswordProof {
       open: ({ version, sealedDigest }) =>
         openDigest(
           sealedDigest,
-          { workspaceId, kind: 'basic', credentialId: record?.id ?? NOBODY, version },
+          { workspaceId, kind: 'basic', credentialId: record?.id ?? ABSENT_ID, version },
           this.#sealingKeys,
         ),
     }
@@ -154,9 +155,6 @@ class PasswordProof {
     }
   }
 }
-
-/** An id that nobody has; see sealed-secret.ts. */
-const NOBODY = '000000000000'
 
 /** A username as throttle and memory know it: no two workspaces share one. */
 export function passwordName(workspaceId: string, username: string): string {

@@ -11,6 +11,7 @@ import { isThumbprint } from '../confirmation.ts'
 import type { CheckName } from '../decision.ts'
 import { JWS_REASONS, parseUnverifiedJws, type UnverifiedJws } from '../jws.ts'
 import { MAX_KEYS_TRIED } from '../jws-keys.ts'
+import { ABSENT_ID } from '../key.ts'
 import type { CredentialRecord } from '../records.ts'
 import type { DenialCode } from '../verdict.ts'
 import type { Kind, ProofContext, ProofResult } from './kind.ts'
@@ -59,14 +60,11 @@ async function proveCertificate(
   if (reading.from === 'memory') throw unknowable()
   const answerable = pace()
   const id = await asked(() => clientKeys.idOf(workspaceId, thumbprint))
-  const record = await lookup.read('credential', id ?? lookup.decoyFor(thumbprint) ?? NOBODY)
+  const record = await lookup.read('credential', id ?? lookup.decoyFor(thumbprint) ?? ABSENT_ID)
   if (id !== null && isIts(record)) return proven(record)
   await answerable
   return refused('NOT_FOUND', `no client key of this workspace is for the certificate ${thumbprint}`)
 }
-
-/** An id that nobody has; see sealed-secret.ts. */
-const NOBODY = '000000000000'
 
 /** The signature first, by the keys of the client that the assertion names: until then nothing else of it counts. */
 async function proveAssertion(value: string, context: ProofContext): Promise<ProofResult> {
@@ -127,7 +125,7 @@ async function signerOf(
   const answerable = pace()
   const named = thumbprint && (await asked(() => clientKeys.idOf(workspaceId, thumbprint)))
   const ids = [named ?? [], await asked(() => clientKeys.idsOf(workspaceId, principalId))].flat()
-  const standIns = ids.length === 0 ? [lookup.decoyFor(clientId) ?? NOBODY] : [...new Set(ids)]
+  const standIns = ids.length === 0 ? [lookup.decoyFor(clientId) ?? ABSENT_ID] : [...new Set(ids)]
   const records = await Promise.all(standIns.map((id) => lookup.read('credential', id)))
   const found = ids.length === 0 ? null : signerAmong(records, jws, client)
   if (found !== null) return found

@@ -9,12 +9,12 @@ import {
   type UnverifiedJwe,
 } from '../jwe.ts'
 import { isJweAlgorithm } from '../jwe-algorithm.ts'
+import { JWS_FORM } from '../jws.ts'
 import type { IssuerRecord } from '../records.ts'
 import type { ProofContext, ProofResult } from './kind.ts'
 
 /** JWE in compact serialization (RFC 7516 section 3.1); only `dir` and `ECDH-ES` have no encrypted key. */
 export const JWE_FORM = /^[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+$/
-const JWS_FORM = /^[\w-]+\.[\w-]*\.[\w-]+$/
 
 export type OpenedToken =
   | {

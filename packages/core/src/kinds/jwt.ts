@@ -3,10 +3,10 @@ import { mapClaims } from '../claim-mapping.ts'
 import { bindingOfConfirmation } from '../confirmation.ts'
 import type { CheckName } from '../decision.ts'
 import type { Presented } from '../extract.ts'
-import { JWS_REASONS, parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } from '../jws.ts'
+import { JWS_FORM, JWS_REASONS, parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } from '../jws.ts'
 import { type ClaimsRefusal, checkJwtClaims, type JwtClaims, type JwtRules } from '../jwt-claims.ts'
 import type { IssuerRecord } from '../records.ts'
-import { parseStrictJson } from '../strict-json.ts'
+import { readStrictJsonObject } from '../strict-json.ts'
 import { credentialOfToken, TOKEN_VERSION } from '../token-credential.ts'
 import type { IssuerKeySet } from '../trusted-issuers.ts'
 import type { DenialCode } from '../verdict.ts'
@@ -22,8 +22,6 @@ export const jwtKind: Kind = {
   claims: ({ scheme, value }) => scheme !== 'basic' && (JWS_FORM.test(value) || JWE_FORM.test(value)),
   prove: proveToken,
 }
-
-export const JWS_FORM = /^[\w-]+\.[\w-]*\.[\w-]+$/
 
 type Refused = Extract<ProofResult, { type: 'refused' }>
 
@@ -103,10 +101,8 @@ async function findIssuer(
 
 /** What a token says before anything is proven, to find whose keys to take. */
 function saidBy({ payload }: UnverifiedJws): Pick<JwtClaims, 'issuer' | 'audiences'> | null {
-  const json = parseStrictJson(payload)
-  if (!json.ok || typeof json.value !== 'object' || json.value === null || Array.isArray(json.value))
-    return null
-  const all = json.value as Readonly<Record<string, unknown>>
+  const all = readStrictJsonObject(payload)
+  if (all === null) return null
   const issuer = Object.hasOwn(all, 'iss') ? all.iss : null
   if (typeof issuer !== 'string') return null
   const aud = Object.hasOwn(all, 'aud') ? all.aud : []

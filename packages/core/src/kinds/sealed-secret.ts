@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { LookupUnavailable } from '../cached-lookup.ts'
-import { digestSecret, type KeyKind, type ParsedKey, parseKey } from '../key.ts'
+import { ABSENT_ID, digestSecret, type KeyKind, type ParsedKey, parseKey } from '../key.ts'
 import type { CredentialRecord } from '../records.ts'
 import { MAX_VERSIONS } from '../rotate.ts'
 import { openDigest, type SealContext, type SealingKeys } from '../seal.ts'
@@ -45,9 +45,6 @@ export async function proveSealedSecret(
   }
   return { type: 'proven', credential: record, version }
 }
-
-/** An id that nobody has: twelve characters, as every id, but never generated since ids are random. */
-const ABSENT_ID = '000000000000'
 
 /**
  * Reads the store, never the cache, and always twice: once a row that is there, once one that is not. So an id

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request as requestOverTls } from 'node:https'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect as connectOverTls } from 'node:tls'
 import { certificateThumbprint, DpopNonces, parseIpRange } from '@credence/core'
 import type { Config } from '../config.ts'
 import { derFrom } from '../http/certificate-text.ts'
+import { askOverTls } from '../testing/ask-over-tls.ts'
 import { dpopClient, signingClient } from '../testing/bound-clients.ts'
 import { type GatewayFixtureOptions, route, seenHeader, startGateway } from '../testing/gateway-fixture.ts'
 import { selfSigned } from '../testing/self-signed.ts'
@@ -183,36 +183,6 @@ const CLIENT = selfSigned('client')
 const OTHER = selfSigned('other')
 const thumbprintOf = (cert: string) => certificateThumbprint(derFrom(cert)!)
 
-interface TlsClient {
-  readonly cert?: string
-  readonly key?: string
-}
-
-function askOverTls(port: number, headers: Record<string, string>, client: TlsClient = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      host: '127.0.0.1',
-      port,
-      path: '/orders/7',
-      headers,
-      ca: SERVER.cert,
-      agent: false,
-      ...client,
-    }
-    requestOverTls(options, (response) => {
-      let text = ''
-      response.on('data', (chunk) => {
-        text += chunk
-      })
-      response.on('end', () =>
-        resolve(response.statusCode === 200 ? '200' : (JSON.parse(text) as { code: string }).code),
-      )
-    })
-      .on('error', reject)
-      .end()
-  })
-}
-
 async function startMtls(config: Partial<Config>, tls: GatewayFixtureOptions['tls']) {
   const binding = { type: 'mtls', thumbprint: thumbprintOf(CLIENT.cert) } as const
   return startBound({ credential: { binding }, config, ...(tls !== undefined && { tls }) })
@@ -222,12 +192,12 @@ test('mutual TLS: the certificate of the connection counts, and no other, and no
   const asking = { requestCert: true, rejectUnauthorized: false } as const
   const { port, key, seen, close } = await startMtls({ tlsClientCert: 'any' }, { ...SERVER, ...asking })
   const headers = { 'x-api-key': key }
-  assert.equal(await askOverTls(port, headers, CLIENT), '200')
-  assert.equal(await askOverTls(port, headers, OTHER), 'BINDING_MISMATCH')
-  assert.equal(await askOverTls(port, headers), 'BINDING_REQUIRED')
+  assert.equal(await askOverTls({ port, ca: SERVER.cert }, headers, CLIENT), '200')
+  assert.equal(await askOverTls({ port, ca: SERVER.cert }, headers, OTHER), 'BINDING_MISMATCH')
+  assert.equal(await askOverTls({ port, ca: SERVER.cert }, headers), 'BINDING_REQUIRED')
   const forged = { ...headers, 'client-cert': `:${Buffer.from(derFrom(CLIENT.cert)!).toString('base64')}:` }
-  assert.equal(await askOverTls(port, forged), 'BINDING_REQUIRED')
-  assert.equal(await askOverTls(port, forged, CLIENT), '200')
+  assert.equal(await askOverTls({ port, ca: SERVER.cert }, forged), 'BINDING_REQUIRED')
+  assert.equal(await askOverTls({ port, ca: SERVER.cert }, forged, CLIENT), '200')
   assert.equal(seenHeader(seen.at(-1)!, 'client-cert'), undefined, 'nobody hands hearsay on')
   await close()
 })
@@ -235,8 +205,12 @@ test('mutual TLS: the certificate of the connection counts, and no other, and no
 test('mutual TLS with authorities: a certificate that none of them vouches for is none', async () => {
   const asking = { requestCert: true, rejectUnauthorized: false, ca: OTHER.cert } as const
   const { port, key, close } = await startMtls({ tlsClientCert: 'ca' }, { ...SERVER, ...asking })
-  assert.equal(await askOverTls(port, { 'x-api-key': key }, CLIENT), 'BINDING_REQUIRED')
-  assert.equal(await askOverTls(port, { 'x-api-key': key }, OTHER), 'BINDING_MISMATCH', 'it was looked at')
+  assert.equal(await askOverTls({ port, ca: SERVER.cert }, { 'x-api-key': key }, CLIENT), 'BINDING_REQUIRED')
+  assert.equal(
+    await askOverTls({ port, ca: SERVER.cert }, { 'x-api-key': key }, OTHER),
+    'BINDING_MISMATCH',
+    'it was looked at',
+  )
   await close()
 })
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { request as requestOverTls } from 'node:https'
 import { test } from 'node:test'
 import {
   type Binding,
@@ -9,6 +8,7 @@ import {
   parseIpRange,
 } from '@credence/core'
 import { derFrom } from '../http/certificate-text.ts'
+import { askOverTls } from '../testing/ask-over-tls.ts'
 import { assertionClient } from '../testing/assertion-client.ts'
 import { type GatewayFixtureOptions, route, seenHeader, startGateway } from '../testing/gateway-fixture.ts'
 import { selfSigned } from '../testing/self-signed.ts'
@@ -96,35 +96,18 @@ test('an assertion for two, for somebody else, about another, by another key or 
   await close()
 })
 
-function askOverTls(port: number, client: { readonly cert?: string; readonly key?: string }, key?: string) {
-  return new Promise<string>((resolve, reject) => {
-    const headers = key === undefined ? {} : { 'x-api-key': key }
-    const to = { host: '127.0.0.1', port, path: '/orders/7', headers, ca: SERVER.cert, agent: false }
-    requestOverTls({ ...to, ...client }, (response) => {
-      let text = ''
-      response.on('data', (chunk) => {
-        text += chunk
-      })
-      response.on('end', () =>
-        resolve(response.statusCode === 200 ? '200' : (JSON.parse(text) as { code: string }).code),
-      )
-    })
-      .on('error', reject)
-      .end()
-  })
-}
-
 test('a self-signed certificate of the connection is the credential, where nothing else is presented', async () => {
   const tls = { ...SERVER, requestCert: true, rejectUnauthorized: false } as const
   const { port, key, seen, close } = await start(certificateOf(CLIENT.cert), {
     config: { tlsClientCert: 'any' },
     tls,
   })
-  assert.equal(await askOverTls(port, CLIENT), '200')
-  assert.equal(await askOverTls(port, OTHER), 'NOT_FOUND')
-  assert.equal(await askOverTls(port, {}), 'MISSING')
+  const to = { port, ca: SERVER.cert }
+  assert.equal(await askOverTls(to, {}, CLIENT), '200')
+  assert.equal(await askOverTls(to, {}, OTHER), 'NOT_FOUND')
+  assert.equal(await askOverTls(to, {}), 'MISSING')
   // The fixture's key is of a credential without a secret: beside it, the certificate does not step in.
-  assert.equal(await askOverTls(port, CLIENT, key), 'NOT_FOUND')
+  assert.equal(await askOverTls(to, { 'x-api-key': key }, CLIENT), 'NOT_FOUND')
   assert.equal(seen.length, 1)
   await close()
 })

@@ -1,12 +1,11 @@
 import {
   type ApiRecord,
   canonicalTarget,
-  comesByBasic,
   isScope,
-  KINDS,
   parseScopeExpression,
   routeProblem,
   scopesNamed,
+  TAKEN_UNASKED,
 } from '@credence/core'
 import { keyPrefixProblem } from './key-prefix.ts'
 import type { FieldError } from './operation.ts'
@@ -21,8 +20,7 @@ export type ApiFields = Omit<
 export const API_DEFAULTS: Omit<ApiFields, 'audience'> = {
   scopes: [],
   routes: [],
-  // A password, or a client secret in its place, is taken by whoever says so.
-  accepts: KINDS.map(({ kind }) => kind).filter((kind) => !comesByBasic(kind) && kind !== 'client_key'),
+  accepts: TAKEN_UNASKED,
   upstream: null,
   host: null,
   basePath: '/',
