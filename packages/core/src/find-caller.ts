@@ -4,6 +4,7 @@ import { type CachedLookup, FROM_STORE, type Reading } from './cached-lookup.ts'
 import {
   type FoundCaller,
   type LivingCaller,
+  type PreparedCaller,
   type ProofOfCaller,
   prepareCaller,
   recallCaller,
@@ -14,7 +15,7 @@ import { KINDS } from './kinds/kinds.ts'
 import { effectiveScopes, roleIdsFor } from './permission.ts'
 import { kindOf, prove } from './prove.ts'
 import type { ApiRecord, CredentialKind, CredentialRecord, RoleRecord, Route } from './records.ts'
-import { anyCovers, intersectScopes } from './scope.ts'
+import { anyCovers, intersectScopes, type ScopeExpression } from './scope.ts'
 import { credentialOfExchanged, TOKEN_VERSION } from './token-credential.ts'
 import { NO_ISSUERS } from './trusted-issuers.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
@@ -33,6 +34,8 @@ interface ProvenIdentity extends WholeIdentity {
 export interface Presentation {
   readonly api: ApiRecord
   readonly route: Route | null
+  /** What the route asks for; null: nothing. */
+  readonly routeScopes: ScopeExpression | null
   readonly presented: Presented
   /** Under which the proof cache remembers it. */
   readonly proofKey: string
@@ -42,14 +45,13 @@ export interface Presentation {
 
 /** A caller that was prepared by an earlier request, with nothing looked up; null: findCaller has to. */
 export function recall(
-  { api, route, presented, proofKey, reading, request }: Presentation,
-  { lookup, proofs }: Verifier,
+  { api, route, presented, reading, request }: Presentation,
+  prepared: PreparedCaller,
+  { lookup }: Verifier,
   nowMs: number,
 ): LivingCaller | null {
   if (presented.scheme === 'basic' && !request.secure) return null
-  if (!lookup.mayAnswer(reading)) return null
-  const prepared = proofs.callerOf(proofKey)
-  if (prepared === null || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
+  if (!lookup.mayAnswer(reading) || !(route?.accepts ?? api.accepts).includes(prepared.kind)) return null
   return recallCaller(prepared, api, route, lookup, nowMs)
 }
 

@@ -320,6 +320,6 @@ export {
   VERDICTS,
   type VerdictCode,
 } from './verdict.ts'
-export { verify, verifyNow } from './verify.ts'
+export { verify, verifyAll, verifyNow } from './verify.ts'
 export type { Verifier, VerifyRequest } from './verify-request.ts'
 export { hashesAtOnce, WorkPool, type WorkPoolOptions } from './work-pool.ts'

@@ -10,6 +10,7 @@ import {
   findCaller,
   HEADERS_ONLY,
   identify,
+  type Presentation,
   presentedIn,
   proofKeyOf,
   recall,
@@ -61,6 +62,21 @@ function runAt(
   verifier: Verifier,
   claims: ProofClaims | null,
 ): Decision | Promise<Decision> {
+  const presentation = present(api, request, reading, verifier)
+  if ('code' in presentation) return presentation
+  const nowMs = verifier.clock()
+  const prepared = verifier.proofs.callerOf(presentation.proofKey)
+  const recalled = prepared && recall(presentation, prepared, verifier, nowMs)
+  return runPresented(presentation, recalled, verifier, claims, nowMs)
+}
+
+/** The checks of a request that need nobody to be known: route, TLS, and what is presented. Or what they decide. */
+export function present(
+  api: ApiRecord,
+  request: VerifyRequest,
+  reading: Reading,
+  verifier: Verifier,
+): Presentation | Decision {
   const matched = request.useRoutes ? routeFor(api, request) : null
   if (matched !== null && 'code' in matched) return matched
   const route = matched?.route ?? null
@@ -74,9 +90,21 @@ function runAt(
   const presented = presentedIn(request, api, route?.accepts ?? api.accepts)
   if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
   const proofKey = proofKeyOf(presented, verifier)
-  const presentation = { api, route, presented, proofKey, reading, request }
-  const nowMs = verifier.clock()
-  const recalled = recall(presentation, verifier, nowMs)
+  return { api, route, routeScopes, presented, proofKey, reading, request }
+}
+
+/**
+ * The checks after those of `present`.
+ * @param recalled who presents it, where that was prepared by an earlier request
+ */
+export function runPresented(
+  presentation: Presentation,
+  recalled: LivingCaller | null,
+  verifier: Verifier,
+  claims: ProofClaims | null,
+  nowMs: number,
+): Decision | Promise<Decision> {
+  const { presented, routeScopes, request } = presentation
   if (recalled !== null) {
     return needsProof(recalled, presented)
       ? decideAboutBound(recalled, presented, routeScopes, request, verifier, claims)

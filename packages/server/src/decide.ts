@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { type Decision, publicCode, type VerifyRequest, verifyNow } from '@credence/core'
+import { type Decision, publicCode, type VerifyRequest, verifyAll } from '@credence/core'
 import type { Context } from './context.ts'
 import type { DecisionVia } from './observe/decision-entry.ts'
 
@@ -11,6 +11,12 @@ export interface Asking {
   readonly workspaceId: string
 }
 
+/** A request to decide about, and where that was asked for. */
+export interface Asked {
+  readonly asking: Asking
+  readonly request: VerifyRequest
+}
+
 /**
  * Verifies and tells everybody who keeps an eye on it: the ring behind `credence why`, usage, metrics and, for
  * refusals, the log. None of them can block or fail the request. At once where verify is.
@@ -20,13 +26,29 @@ export function decide(
   asking: Asking,
   request: VerifyRequest,
 ): Decision | Promise<Decision> {
+  return decideAll(context, [{ asking, request }])[0]!
+}
+
+/** The same about requests that came at once; see verifyAll. */
+export function decideAll(context: Context, asked: readonly Asked[]): (Decision | Promise<Decision>)[] {
   const startedMs = performance.now()
-  const told = (decision: Decision) => {
-    observe(context, asking, request, decision, performance.now() - startedMs)
-    return decision
-  }
-  const deciding = verifyNow(request, context.verifier)
-  return deciding instanceof Promise ? deciding.then(told) : told(deciding)
+  const deciding = verifyAll(
+    asked.map(({ request }) => request),
+    context.verifier,
+  )
+  // Those that are decided at once took all the time together.
+  const eachMs = (performance.now() - startedMs) / asked.length
+  return deciding.map((decision, at) => {
+    const { asking, request } = asked[at]!
+    if (!(decision instanceof Promise)) {
+      observe(context, asking, request, decision, eachMs)
+      return decision
+    }
+    return decision.then((later) => {
+      observe(context, asking, request, later, performance.now() - startedMs)
+      return later
+    })
+  })
 }
 
 /** Also for refusals that a transport makes before verify is asked. */

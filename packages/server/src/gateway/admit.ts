@@ -7,10 +7,9 @@ import {
   type HttpAnswer,
   LookupUnavailable,
   refuse,
-  type VerifyRequest,
 } from '@credence/core'
 import type { Context } from '../context.ts'
-import { decide, observe } from '../decide.ts'
+import { type Asked, decideAll, observe } from '../decide.ts'
 import { certificateFinder } from '../http/client-certificate.ts'
 import { clientFinder, type Peer, peerFinder } from '../http/peer.ts'
 import { answerTo, faultAnswer } from '../http/problem.ts'
@@ -50,6 +49,14 @@ export interface Refused {
 
 export type Admission = Admitted | Refused
 
+/** A request for an API that is mounted here, not decided yet. */
+export interface Admissible extends Asked {
+  readonly type: 'admissible'
+  readonly checked: Checked
+  readonly mounted: ApiRecord
+  readonly presenter: GatewayPresenter
+}
+
 /** From a request's head to the decision about it: framing, target, mount, verify. Fails on faults of ours only. */
 export class Admissions {
   readonly #context: Context
@@ -81,13 +88,13 @@ export class Admissions {
     return { type: 'checked', request, requestId, peer, client, framing, target, askForContent }
   }
 
-  /** At once where nothing has to be read. */
-  admit(checked: Checked): Admission | Promise<Admission> {
+  /** What verify is to decide about; at once where nothing has to be read. Or the refusal where no API is mounted. */
+  ask(checked: Checked): Admissible | Refused | Promise<Admissible | Refused> {
     const { request, requestId, client, framing, target } = checked
     const mounted = this.#mountedNow(framing.host, target.path)
-    if (mounted !== undefined) return this.#decide(checked, mounted)
+    if (mounted !== undefined) return this.#askAt(mounted, checked)
     return this.#mounted(framing.host, target.path).then(
-      (api) => this.#decide(checked, api),
+      (api) => this.#askAt(api, checked),
       (error: unknown) => {
         if (!(error instanceof LookupUnavailable)) throw error
         const decision = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
@@ -98,31 +105,48 @@ export class Admissions {
     )
   }
 
-  #decide(checked: Checked, mounted: ApiRecord | null): Admission | Promise<Admission> {
+  /** The decisions about what was asked, in its order; at once where nothing has to be read. */
+  decideAll(all: readonly Admissible[]): (Admission | Promise<Admission>)[] {
+    const deciding = decideAll(this.#context, all)
+    return deciding.map((decision, at) =>
+      decision instanceof Promise
+        ? decision.then((later) => admissionOf(all[at]!, later))
+        : admissionOf(all[at]!, decision),
+    )
+  }
+
+  async admit(checked: Checked): Promise<Admission> {
+    const asked = await this.ask(checked)
+    return asked.type === 'refused' ? asked : this.decideAll([asked])[0]!
+  }
+
+  #askAt(mounted: ApiRecord | null, checked: Checked): Admissible | Refused {
     const { request, requestId, client, framing, target } = checked
     if (mounted === null) return noApiHere(requestId, unreadBytesOf(framing))
-    const path = pathBehindMount(mounted, target.path)
     const presenter = new GatewayPresenter(this.#door, checked, mounted)
-    const asked: VerifyRequest = {
-      api: mounted,
-      homeApiId: null,
-      credential: null,
-      headers: request.rawHeaders,
-      query: target.query,
-      method: request.method!,
-      path,
-      ip: client.ip,
-      secure: client.secure,
-      useRoutes: true,
-      scopes: null,
-      cost: null,
-      fresh: false,
+    return {
+      type: 'admissible',
+      checked,
+      mounted,
       presenter,
+      asking: { requestId, via: 'gateway', workspaceId: mounted.workspaceId },
+      request: {
+        api: mounted,
+        homeApiId: null,
+        credential: null,
+        headers: request.rawHeaders,
+        query: target.query,
+        method: request.method!,
+        path: pathBehindMount(mounted, target.path),
+        ip: client.ip,
+        secure: client.secure,
+        useRoutes: true,
+        scopes: null,
+        cost: null,
+        fresh: false,
+        presenter,
+      },
     }
-    const asking = { requestId, via: 'gateway', workspaceId: mounted.workspaceId } as const
-    const deciding = decide(this.#context, asking, asked)
-    if (!(deciding instanceof Promise)) return admissionOf(checked, presenter, mounted, path, deciding)
-    return deciding.then((decision) => admissionOf(checked, presenter, mounted, path, decision))
   }
 
   /** The record of the API mounted here, null where none is; undefined: that has to be read. */
@@ -180,12 +204,11 @@ export class Admissions {
 type Facts = Parameters<typeof observe>[2]
 
 function admissionOf(
-  { request, requestId, peer, framing, target }: Checked,
-  { held }: GatewayPresenter,
-  mounted: ApiRecord,
-  path: string,
+  { checked, presenter, mounted, request: { path } }: Admissible,
   decision: Decision,
 ): Admission {
+  const { request, requestId, peer, framing, target } = checked
+  const { held } = presenter
   if (decision.code !== 'VALID') {
     const answer = answerTo(decision, requestId)
     // What was read already is not drained.
@@ -199,7 +222,7 @@ function admissionOf(
     decision,
     api: decision.api ?? mounted,
     upstream: mounted.upstream!,
-    path,
+    path: path!,
     query: target.query,
     host: framing.host,
     contentLength: framing.contentLength,

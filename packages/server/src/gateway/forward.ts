@@ -19,8 +19,15 @@ export interface Exchange {
   /** False while the gateway shuts down: then every answer ends its connection. */
   readonly keepsAlive: () => boolean
   readonly slowCallers: SlowCallers
-  /** Ends a response with a small body, given as latin1, at the end of this turn; see turn.ts. */
-  readonly finish: (response: ServerResponse, body: string) => void
+  /** Ends a response at the end of this turn; see turn.ts. */
+  readonly finish: (ending: Ending) => void
+}
+
+/** A response that ends with a small body. */
+export interface Ending {
+  readonly response: ServerResponse
+  /** As latin1. */
+  readonly body: string
 }
 
 /** What undici is to send: the request as it was authorized. */
@@ -133,7 +140,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (trailers !== null && trailers.length > 0) addTrailers(response, trailers)
     // As a string of bytes it goes out in one piece with the head, which halves the cost of writing.
     if (this.#small === null) response.end()
-    else this.#exchange.finish(response, this.#small)
+    else this.#exchange.finish({ response, body: this.#small })
   }
 
   onError(error: Error): void {

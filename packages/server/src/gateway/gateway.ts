@@ -10,10 +10,10 @@ import { isOfTls } from '../http/client-error.ts'
 import { faultAnswer } from '../http/problem.ts'
 import { atEndOfTurn } from '../http/turn.ts'
 import { type Resolve, resolveAll, upstreamRulesFor } from '../upstream-guard.ts'
-import { type Admission, Admissions, type Admitted, type Refused } from './admit.ts'
+import { type Admissible, type Admission, Admissions, type Admitted, type Refused } from './admit.ts'
 import { answerBytes, sendAnswer } from './answer.ts'
 import type { Checked } from './checked.ts'
-import { type Exchange, forward } from './forward.ts'
+import { type Ending, type Exchange, forward } from './forward.ts'
 import { MountTable } from './mount-table.ts'
 import { OVERDUE_CHECK_MS, serverOptionsOf } from './server-options.ts'
 import { SlowCallers } from './slow-callers.ts'
@@ -25,6 +25,14 @@ export interface GatewayOptions {
   readonly tls: ListenerTls | null
   /** How names of upstreams are resolved; the system's resolver when left out. */
   readonly resolve?: Resolve
+}
+
+/** A request whose head was read, until it is decided about. */
+interface Arrived {
+  readonly checked: Checked
+  readonly response: ServerResponse
+  /** Whether the caller waits for 100 Continue. */
+  readonly expects: boolean
 }
 
 /** A caller of whom no content is to come. */
@@ -48,8 +56,8 @@ export class Gateway {
   readonly #answering = new WeakMap<Socket, ServerResponse>()
   /** Connections on which a malformed request came: nothing behind it can be told apart. */
   readonly #ended = new WeakSet<Socket>()
-  readonly #finish = atEndOfTurn((response: ServerResponse, body: string) => {
-    response.end(body, 'latin1')
+  readonly #finish = atEndOfTurn<Ending>((all) => {
+    for (const { response, body } of all) response.end(body, 'latin1')
   })
   readonly #keepsAlive = () => !this.#isClosing
   #isClosing = false
@@ -77,13 +85,11 @@ export class Gateway {
   #listen(server: Server | TlsServer): void {
     // No header is ever silently left out; the bound is on bytes.
     server.maxHeadersCount = 0
-    const handle = atEndOfTurn((checked: Checked, response: ServerResponse, expects: boolean) =>
-      this.#handle(checked, response, expects),
-    )
+    const handle = atEndOfTurn<Arrived>((all) => this.#handleAll(all))
     const arrive = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
       this.#answering.set(request.socket, response)
       const checked = this.#check(request, onceAsked(response, expects))
-      if (checked?.type === 'checked') handle(checked, response, expects)
+      if (checked?.type === 'checked') handle({ checked, response, expects })
       else if (checked !== null) this.#refuse(request, response, checked, expects)
     }
     server.on('request', (request, response) => arrive(request, response, false))
@@ -128,28 +134,59 @@ export class Gateway {
     return checked
   }
 
-  #handle(checked: Checked, response: ServerResponse, expects: boolean): void {
-    const { request } = checked
-    const proceed = (admission: Admission) => {
-      if (admission.type === 'refused') {
-        this.#refuse(request, response, admission, expects)
-        return
+  /** Requests that came at once are decided about together, then each goes its way. */
+  #handleAll(all: readonly Arrived[]): void {
+    const arrived: Arrived[] = []
+    const admissible: Admissible[] = []
+    for (const one of all) {
+      try {
+        const asked = this.#admissions.ask(one.checked)
+        if (asked instanceof Promise) {
+          asked
+            .then((later) =>
+              later.type === 'refused' ? this.#proceed(one, later) : this.#decideAll([one], [later]),
+            )
+            .catch((error) => this.#fail(one.checked.request, one.response, error))
+        } else if (asked.type === 'refused') this.#proceed(one, asked)
+        else {
+          arrived.push(one)
+          admissible.push(asked)
+        }
+      } catch (error) {
+        this.#fail(one.checked.request, one.response, error)
       }
-      if (response.destroyed) return
-      checked.askForContent()
-      forward(
-        this.#exchange(request, response, admission),
-        this.#pools.get(admission.api.workspaceId, admission.upstream),
-      )
     }
-    const fail = (error: unknown) => this.#fail(request, response, error)
-    try {
-      const admitting = this.#admissions.admit(checked)
-      if (admitting instanceof Promise) admitting.then(proceed).catch(fail)
-      else proceed(admitting)
-    } catch (error) {
-      fail(error)
+    this.#decideAll(arrived, admissible)
+  }
+
+  /** @param admissible what each of those that arrived asks for, in their order */
+  #decideAll(arrived: readonly Arrived[], admissible: readonly Admissible[]): void {
+    for (const [at, admission] of this.#admissions.decideAll(admissible).entries()) {
+      const one = arrived[at]!
+      const fail = (error: unknown) => this.#fail(one.checked.request, one.response, error)
+      if (admission instanceof Promise) admission.then((later) => this.#proceed(one, later)).catch(fail)
+      else {
+        try {
+          this.#proceed(one, admission)
+        } catch (error) {
+          fail(error)
+        }
+      }
     }
+  }
+
+  #proceed({ checked, response, expects }: Arrived, admission: Admission): void {
+    const { request } = checked
+    if (admission.type === 'refused') {
+      this.#refuse(request, response, admission, expects)
+      return
+    }
+    if (response.destroyed) return
+    checked.askForContent()
+    forward(
+      this.#exchange(request, response, admission),
+      this.#pools.get(admission.api.workspaceId, admission.upstream),
+    )
   }
 
   async #handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {

@@ -7,10 +7,9 @@ import {
   LookupUnavailable,
   limitHeaders,
   refuse,
-  type VerifyRequest,
 } from '@credence/core'
 import type { Context } from '../context.ts'
-import { type Asking, decide, observe } from '../decide.ts'
+import { type Asked, type Asking, decideAll, observe } from '../decide.ts'
 import { proxyIdentity } from '../gateway/identity-headers.ts'
 import { apiFinder } from './api-ref.ts'
 import { certificateFinder } from './client-certificate.ts'
@@ -18,48 +17,179 @@ import { type OriginalRequest, originalRequest } from './original-request.ts'
 import { clientFinder, type Peer, peerFinder } from './peer.ts'
 import { type ProxiedDoor, ProxiedPresenter } from './presenters.ts'
 import { answerTo, dpopNonceOf, faultAnswer } from './problem.ts'
-import { afterTheOthers } from './turn.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
 const NGINX_UNDERSTANDS = new Set([200, 401, 403])
 /** Peers for which the log has said what to set. */
 const MAX_TOLD = 1000
 
-/** Answers forward-auth's question about one request. Never throws. @param onAnswered told of each response */
-export function authorizer(context: Context, onAnswered: (response: ServerResponse) => void) {
-  const { config, defaultWorkspaceId } = context
-  const { forwardStyle, trustedProxies } = config
-  const peerOf = peerFinder(trustedProxies)
-  const clientOf = clientFinder(trustedProxies)
-  const findApi = apiFinder(context)
-  const door: ProxiedDoor = { style: forwardStyle, certificateOf: certificateFinder(config), clientOf }
-  const told = new Set<string>()
+/** A proxy's question about a request of its own caller. */
+export interface Question {
+  readonly requestId: string
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
 
-  const answer = afterTheOthers((response: ServerResponse, decision: Decision, requestId: string): void => {
-    try {
-      if (decision.code === 'VALID') writeAllowed(response, decision, requestId, context)
-      else write(response, forProxy(answerTo(decision, requestId)))
-      onAnswered(response)
-    } catch (error) {
-      fail(requestId, response, error)
+/** A question that can be decided. */
+interface Decidable extends Asked {
+  readonly question: Question
+}
+
+/** Answers the questions of forward-auth. */
+export class Authorizer {
+  readonly #context: Context
+  readonly #onAnswered: (response: ServerResponse) => void
+  readonly #peerOf: ReturnType<typeof peerFinder>
+  readonly #clientOf: ReturnType<typeof clientFinder>
+  readonly #findApi: ReturnType<typeof apiFinder>
+  readonly #door: ProxiedDoor
+  readonly #told = new Set<string>()
+
+  /** @param onAnswered told of each response */
+  constructor(context: Context, onAnswered: (response: ServerResponse) => void) {
+    const { config } = context
+    this.#context = context
+    this.#onAnswered = onAnswered
+    this.#peerOf = peerFinder(config.trustedProxies)
+    this.#clientOf = clientFinder(config.trustedProxies)
+    this.#findApi = apiFinder(context)
+    this.#door = {
+      style: config.forwardStyle,
+      certificateOf: certificateFinder(config),
+      clientOf: this.#clientOf,
     }
-  })
-
-  /** A refusal before there is anything to verify. */
-  function refuseAsked(
-    asking: Asking,
-    request: IncomingMessage,
-    response: ServerResponse,
-    peer: Peer,
-    decision: Decision,
-  ): undefined {
-    const facts = { method: null, path: null, ip: peer.ip, headers: request.rawHeaders }
-    observe(context, asking, facts, decision, 0)
-    answer(response, decision, asking.requestId)
   }
 
-  function forProxy(full: HttpAnswer): HttpAnswer {
-    if (forwardStyle !== 'nginx') return full
+  /**
+   * Answers questions that came at once: all are read, then all are decided, then all are answered, each in a small loop
+   * of its own. At once where nothing has to be read. Never throws.
+   */
+  answerAll(questions: readonly Question[]): void {
+    const decidable: Decidable[] = []
+    for (const question of questions) {
+      try {
+        const asked = this.#read(question)
+        if (!(asked instanceof Promise)) {
+          if (asked !== null) decidable.push(asked)
+          continue
+        }
+        const decideLater = (later: Decidable | null) => later && this.#decideAll([later])
+        asked.then(decideLater).catch((error) => this.#fail(question, error))
+      } catch (error) {
+        this.#fail(question, error)
+      }
+    }
+    this.#decideAll(decidable)
+  }
+
+  #decideAll(decidable: readonly Decidable[]): void {
+    const deciding = decideAll(this.#context, decidable)
+    for (const [at, decision] of deciding.entries()) {
+      const { question } = decidable[at]!
+      if (!(decision instanceof Promise)) this.#answer(question, decision)
+      else {
+        decision.then(
+          (later) => this.#answer(question, later),
+          (error) => this.#fail(question, error),
+        )
+      }
+    }
+  }
+
+  /** What is asked; null: it is refused already, before there is anything to verify. */
+  #read(question: Question): Decidable | null | Promise<Decidable | null> {
+    const { request } = question
+    const peer = this.#peerOf(request.socket)
+    if (!peer.trusted) return this.#refuse(question, peer, this.#untrusted(peer))
+    const read = originalRequest(request, this.#context.config.forwardStyle)
+    if (!read.ok) return this.#refuse(question, peer, refuse(null, 'request', 'BAD_REQUEST', read.problem))
+    const { original } = read
+    const finding = this.#findApi(original.apiRef)
+    if (!(finding instanceof Promise)) return this.#askedAbout(question, original, peer, finding)
+    return finding.then(
+      (api) => this.#askedAbout(question, original, peer, api),
+      (error: unknown) => {
+        if (!(error instanceof LookupUnavailable)) throw error
+        const decision = refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read')
+        return this.#refuse(question, peer, decision)
+      },
+    )
+  }
+
+  #askedAbout(
+    question: Question,
+    original: OriginalRequest,
+    peer: Peer,
+    api: ApiRecord | null,
+  ): Decidable | null {
+    if (api === null) {
+      const detail = `there is no API ${JSON.stringify(original.apiRef)}`
+      return this.#refuse(question, peer, refuse(null, 'route', 'ROUTE_UNKNOWN', detail))
+    }
+    const { requestId, request } = question
+    const { method, path, query } = original
+    const { rawHeaders } = request
+    const { ip, secure } = this.#clientOf(peer, rawHeaders)
+    return {
+      question,
+      asking: { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
+      request: {
+        api,
+        homeApiId: null,
+        credential: null,
+        headers: rawHeaders,
+        query,
+        method,
+        path,
+        // Without the header the address would be the proxy's own, which says nothing about the caller.
+        ip: findHeader(rawHeaders, 'x-forwarded-for', 0) === -1 ? null : ip,
+        secure,
+        useRoutes: true,
+        scopes: null,
+        cost: null,
+        fresh: false,
+        presenter: new ProxiedPresenter(this.#door, request, original, peer, api),
+      },
+    }
+  }
+
+  #untrusted(peer: Peer): Decision {
+    const ip = peer.ip ?? 'unknown'
+    const detail = `the peer ${ip} is not in CREDENCE_TRUSTED_PROXIES; if it is a proxy of yours, set CREDENCE_TRUSTED_PROXIES=${ip}`
+    if (!this.#told.has(ip)) {
+      if (this.#told.size < MAX_TOLD) this.#told.add(ip)
+      this.#context.log.warn({ peer: ip }, `forward-auth refused: ${detail}`)
+    }
+    return refuse(null, 'proxy', 'PROXY_UNTRUSTED', detail)
+  }
+
+  #refuse(question: Question, peer: Peer, decision: Decision): null {
+    const { requestId, request } = question
+    const asking: Asking = { requestId, via: 'forward-auth', workspaceId: this.#context.defaultWorkspaceId }
+    observe(
+      this.#context,
+      asking,
+      { method: null, path: null, ip: peer.ip, headers: request.rawHeaders },
+      decision,
+      0,
+    )
+    this.#answer(question, decision)
+    return null
+  }
+
+  #answer(question: Question, decision: Decision): void {
+    const { requestId, response } = question
+    try {
+      if (decision.code === 'VALID') writeAllowed(response, decision, requestId, this.#context)
+      else write(response, this.#forProxy(answerTo(decision, requestId)))
+      this.#onAnswered(response)
+    } catch (error) {
+      this.#fail(question, error)
+    }
+  }
+
+  #forProxy(full: HttpAnswer): HttpAnswer {
+    if (this.#context.config.forwardStyle !== 'nginx') return full
     // auth_request throws the body away, so what it says stands in a header, too: it is JSON in ASCII, in one line.
     const { body } = full
     const headers = {
@@ -70,97 +200,12 @@ export function authorizer(context: Context, onAnswered: (response: ServerRespon
     return { status: NGINX_UNDERSTANDS.has(full.status) ? full.status : 403, headers, body }
   }
 
-  function untrusted(peer: Peer): Decision {
-    const ip = peer.ip ?? 'unknown'
-    const detail = `the peer ${ip} is not in CREDENCE_TRUSTED_PROXIES; if it is a proxy of yours, set CREDENCE_TRUSTED_PROXIES=${ip}`
-    if (!told.has(ip)) {
-      if (told.size < MAX_TOLD) told.add(ip)
-      context.log.warn({ peer: ip }, `forward-auth refused: ${detail}`)
-    }
-    return refuse(null, 'proxy', 'PROXY_UNTRUSTED', detail)
-  }
-
-  /** At once where nothing has to be read. */
-  function authorize(
-    requestId: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): undefined | Promise<void> {
-    const peer = peerOf(request.socket)
-    const asking: Asking = { requestId, via: 'forward-auth', workspaceId: defaultWorkspaceId }
-    const refuseNow = (decision: Decision) => refuseAsked(asking, request, response, peer, decision)
-    if (!peer.trusted) return refuseNow(untrusted(peer))
-    const read = originalRequest(request, forwardStyle)
-    if (!read.ok) return refuseNow(refuse(null, 'request', 'BAD_REQUEST', read.problem))
-    const { original } = read
-
-    const decideFor = (api: ApiRecord | null): undefined | Promise<void> => {
-      if (api === null) {
-        const detail = `there is no API ${JSON.stringify(original.apiRef)}`
-        return refuseNow(refuse(null, 'route', 'ROUTE_UNKNOWN', detail))
-      }
-      const asked = askedAbout(original, api, peer, request)
-      const deciding = decide(
-        context,
-        { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
-        asked,
-      )
-      if (deciding instanceof Promise) {
-        return deciding.then((decision) => answer(response, decision, requestId))
-      }
-      answer(response, deciding, requestId)
-      return undefined
-    }
-    const finding = findApi(original.apiRef)
-    if (!(finding instanceof Promise)) return decideFor(finding)
-    return finding.then(decideFor, (error: unknown) => {
-      if (!(error instanceof LookupUnavailable)) throw error
-      refuseNow(refuse(null, 'route', 'UNAVAILABLE', 'the store cannot be read'))
-    })
-  }
-
-  function askedAbout(
-    original: OriginalRequest,
-    api: ApiRecord,
-    peer: Peer,
-    request: IncomingMessage,
-  ): VerifyRequest {
-    const { method, path, query } = original
-    const { rawHeaders } = request
-    const { ip, secure } = clientOf(peer, rawHeaders)
-    return {
-      api,
-      homeApiId: null,
-      credential: null,
-      headers: rawHeaders,
-      query,
-      method,
-      path,
-      // Without the header the address would be the proxy's own, which says nothing about the caller.
-      ip: findHeader(rawHeaders, 'x-forwarded-for', 0) === -1 ? null : ip,
-      secure,
-      useRoutes: true,
-      scopes: null,
-      cost: null,
-      fresh: false,
-      presenter: new ProxiedPresenter(door, request, original, peer, api),
-    }
-  }
-
-  function fail(requestId: string, response: ServerResponse, error: unknown): void {
-    context.log.error({ err: error, request_id: requestId }, 'request failed')
+  #fail({ requestId, response }: Question, error: unknown): void {
+    this.#context.log.error({ err: error, request_id: requestId }, 'request failed')
     const fault = faultAnswer('INTERNAL', 'look into the log under this request id', requestId)
     if (response.headersSent) response.destroy()
     else write(response, fault)
-    onAnswered(response)
-  }
-
-  return (requestId: string, request: IncomingMessage, response: ServerResponse): void => {
-    try {
-      authorize(requestId, request, response)?.catch((error) => fail(requestId, response, error))
-    } catch (error) {
-      fail(requestId, response, error)
-    }
+    this.#onAnswered(response)
   }
 }
 

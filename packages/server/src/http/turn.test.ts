@@ -1,41 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { afterTheOthers, atEndOfTurn } from './turn.ts'
+import { atEndOfTurn } from './turn.ts'
 
-test('calls of one turn are made at its end, in order, each once', async () => {
-  const made: string[] = []
-  const later = atEndOfTurn((text: string, count: number) => made.push(`${text}${count}`))
-  later('a', 1)
-  later('b', 2)
-  assert.deepEqual(made, [])
+test('calls of one turn are handled at its end, together, in order, each once', async () => {
+  const handled: string[][] = []
+  const later = atEndOfTurn((calls: readonly string[]) => handled.push([...calls]))
+  later('a')
+  later('b')
+  assert.deepEqual(handled, [])
   await new Promise(setImmediate)
-  assert.deepEqual(made, ['a1', 'b2'])
+  assert.deepEqual(handled, [['a', 'b']])
   await new Promise(setImmediate)
-  assert.deepEqual(made, ['a1', 'b2'])
+  assert.deepEqual(handled, [['a', 'b']])
 })
 
-test('a call out of a call is made in the next turn', async () => {
-  const made: number[] = []
-  const later = atEndOfTurn((count: number) => {
-    made.push(count)
-    if (count < 2) later(count + 1)
+test('a call out of a call is handled in the next turn', async () => {
+  const handled: number[][] = []
+  const later = atEndOfTurn((counts: readonly number[]) => {
+    handled.push([...counts])
+    if (counts[0]! < 2) later(counts[0]! + 1)
   })
   later(1)
   await new Promise(setImmediate)
-  assert.deepEqual(made, [1])
+  assert.deepEqual(handled, [[1]])
   await new Promise(setImmediate)
-  assert.deepEqual(made, [1, 2])
-})
-
-test('what calls of one turn leave for after the others runs in the same turn, behind the last of them', async () => {
-  const made: string[] = []
-  const answer = afterTheOthers((name: string) => made.push(`answer ${name}`))
-  const decide = atEndOfTurn((name: string) => {
-    made.push(`decide ${name}`)
-    answer(name)
-  })
-  decide('a')
-  decide('b')
-  await new Promise(setImmediate)
-  assert.deepEqual(made, ['decide a', 'decide b', 'answer a', 'answer b'])
+  assert.deepEqual(handled, [[1], [2]])
 })

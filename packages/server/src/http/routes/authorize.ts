@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from '../../context.ts'
 import type { App } from '../app.ts'
-import { authorizer } from '../authorizer.ts'
+import { Authorizer, type Question } from '../authorizer.ts'
 import { misdirection } from '../host-header.ts'
 import { AUTHORIZE_PREFIX } from '../original-request.ts'
 import { atEndOfTurn } from '../turn.ts'
@@ -16,8 +16,8 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void
  */
 export function registerAuthorize(app: App, context: Context): void {
   const { metrics, newRequestId } = context
-  const authorize = authorizer(context, ({ statusCode }) => metrics.responded('api', statusCode))
-  const handle = atEndOfTurn(authorize)
+  const authorizer = new Authorizer(context, ({ statusCode }) => metrics.responded('api', statusCode))
+  const handle = atEndOfTurn<Question>((questions) => authorizer.answerAll(questions))
   let isClosing = false
   app.addHook('preClose', async () => {
     isClosing = true
@@ -27,7 +27,7 @@ export function registerAuthorize(app: App, context: Context): void {
   server.removeAllListeners('request')
   server.on('request', (request, response) => {
     const isOurs = request.url!.startsWith(AUTHORIZE_PREFIX) && !isClosing && misdirection(request) === null
-    if (isOurs) handle(newRequestId(), request, response)
+    if (isOurs) handle({ requestId: newRequestId(), request, response })
     else for (const listener of others) listener.call(server, request, response)
   })
 }
