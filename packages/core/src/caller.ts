@@ -24,6 +24,11 @@ export interface Caller extends Identity {
   readonly scopes: readonly string[] | null
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
+  /**
+   * A small whole number for whoever keeps something about each caller: its own for as long as it is prepared, unless so
+   * many others were prepared meanwhile that they began again with the first. Null: it is not prepared.
+   */
+  readonly seat: number | null
 }
 
 /** A caller whose records have just been found. */
@@ -52,6 +57,7 @@ export interface PreparedCaller extends Life {
   readonly scopes: readonly string[]
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
+  readonly seat: number
   /** Of the lookup, when it was made. */
   readonly turn: number
 }
@@ -68,6 +74,7 @@ export function prepareCaller(
   caller: FoundCaller,
   { kind, token, signedBy }: ProofOfCaller,
   roles: readonly RoleRecord[],
+  seat: number,
   lookup: CachedLookup,
 ): PreparedCaller | null {
   const { version, conditions, limits } = caller
@@ -93,6 +100,7 @@ export function prepareCaller(
     scopes,
     conditions,
     limits,
+    seat,
     fromMs,
     untilMs,
     turn,
@@ -133,8 +141,8 @@ export function recallCaller(
   if (prepared.api.record !== api || credential === undefined || principal === undefined) return null
   if (prepared.turn !== lookup.turn || !isAlive(prepared, nowMs)) return null
   for (const other of prepared.others) if (other.record === undefined) return null
-  const { version, scopes, conditions, limits } = prepared
-  return { api, route, credential, version, principal, scopes, conditions, limits }
+  const { version, scopes, conditions, limits, seat } = prepared
+  return { api, route, credential, version, principal, scopes, conditions, limits, seat }
 }
 
 /** Most credentials of an API have one of a few lists of scopes: kept once, they stay in the processor's caches. */

@@ -57,6 +57,8 @@ export interface Decision {
   readonly staleSeconds: number | null
   /** What the answer says of DPoP; null: nothing. */
   readonly dpop: DpopAnswer | null
+  /** The caller's (Caller.seat), for whoever counts; null: it has none, or was refused. */
+  readonly seat: number | null
 }
 
 /** What an answer says of DPoP (RFC 9449): what was wrong with the proof, and which nonce the next one must hold. */
@@ -131,6 +133,7 @@ export function refuse(
     retryAfterSeconds: code === 'UNAVAILABLE' ? TRY_AGAIN_SECONDS : null,
     staleSeconds: null,
     dpop: null,
+    seat: null,
   }
 }
 
@@ -146,6 +149,7 @@ export function allow(
   scopes: readonly string[],
   required: string | null,
   limits: Decision['limits'],
+  seat: number | null = null,
 ): Decision {
   return {
     code: 'VALID',
@@ -164,6 +168,7 @@ export function allow(
     retryAfterSeconds: null,
     staleSeconds: null,
     dpop: null,
+    seat,
   }
 }
 

@@ -104,10 +104,23 @@ export async function completeCaller(
   const limits = appliedLimits(parent?.credential ?? credential, principal, api)
   // A token has none of its own.
   const conditions = (parent?.credential ?? credential).conditions
-  const caller = { api, route, credential, version, principal, parent, scopes, conditions, limits }
+  const caller = {
+    api,
+    route,
+    credential,
+    version,
+    principal,
+    parent,
+    scopes,
+    conditions,
+    limits,
+    seat: null,
+  }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))
-  const prepared = isWhole ? prepareCaller(caller, proof, [...roles.values()], lookup) : null
+  const prepared = isWhole
+    ? prepareCaller(caller, proof, [...roles.values()], proofs.newSeat(), lookup)
+    : null
   if (prepared !== null) proofs.prepare(proof.key, prepared)
   return caller
 }

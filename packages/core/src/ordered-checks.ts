@@ -249,17 +249,17 @@ function countLimits(
   { limiter }: Verifier,
   nowMs: number,
 ): Decision | Promise<Decision> {
-  const { route, scopes, limits: applied } = caller
+  const { route, scopes, limits: applied, seat } = caller
   const required = route?.scopes ?? request.scopes
-  if (applied.length === 0) return allow(caller, scopes, required, [])
+  if (applied.length === 0) return allow(caller, scopes, required, [], seat)
   const taking = limiter.take(applied, request.cost ?? route?.cost ?? 1, nowMs)
   if (!(taking instanceof Promise)) return decideByLimits(caller, required, taking)
   return taking.then((taken) => decideByLimits(caller, required, taken))
 }
 
 function decideByLimits(caller: LivingCaller, required: string | null, taken: LimitResult): Decision {
-  const { scopes } = caller
-  if (taken.allowed) return allow(caller, scopes, required, taken.states)
+  const { scopes, seat } = caller
+  if (taken.allowed) return allow(caller, scopes, required, taken.states, seat)
   const { failed } = taken
   const code = failed.type === 'rate' ? 'RATE_LIMITED' : 'QUOTA_EXCEEDED'
   const detail = `${failed.type} "${failed.name}" of the ${failed.owner}: ${failed.limit}, ${failed.remaining} left`

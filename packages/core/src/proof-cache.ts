@@ -42,9 +42,13 @@ export class ProofCache {
   /** By the first bits of the key: a Map compares numbers without reading them from where strings lie. */
   readonly #entries: BoundedMap<number, Entry>
 
+  readonly #seats: number
+  #nextSeat = 0
+
   constructor(maxEntries: number, randomBytes: RandomBytes) {
     // ASCII, so that what is hashed need not be transcoded first.
     this.#salt = Buffer.from(randomBytes(16)).toString('base64')
+    this.#seats = maxEntries
     this.#entries = new BoundedMap(maxEntries, maxEntries * BYTES_PER_ENTRY, bytesOf)
   }
 
@@ -70,6 +74,13 @@ export class ProofCache {
   prepare(key: string, caller: PreparedCaller): void {
     const entry = this.#entryOf(key)
     if (entry !== undefined) this.#entries.set(firstBits(key), { ...entry, caller })
+  }
+
+  /** For a caller that is about to be prepared; as many as entries, then again from the first. See Caller.seat. */
+  newSeat(): number {
+    const seat = this.#nextSeat
+    this.#nextSeat = seat + 1 === this.#seats ? 0 : seat + 1
+    return seat
   }
 
   delete(key: string): void {

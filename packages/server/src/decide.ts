@@ -62,7 +62,9 @@ export function observe(
   const atMs = context.clock()
   const { requestId, via } = asking
   const { method, path, ip } = request
-  const workspaceId = decision.credential?.workspaceId ?? asking.workspaceId
+  // An API's callers are of its workspace, and its record, unlike theirs, is always at hand.
+  const known = decision.credential && (decision.api ?? decision.credential)
+  const workspaceId = known?.workspaceId ?? asking.workspaceId
   context.decisions.record({ requestId, workspaceId, via, atMs, durationMs, method, path, ip, decision })
   // Whoever may read the metrics may be a caller too: they must not tell whether an id exists.
   context.metrics.verified(publicCode(decision.code), via, durationMs)

@@ -25,6 +25,7 @@ function decision(code: VerdictCode, change: Partial<Decision> = {}): Decision {
     retryAfterSeconds: null,
     staleSeconds: null,
     dpop: null,
+    seat: null,
     ...change,
   }
 }

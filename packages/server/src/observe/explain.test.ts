@@ -35,6 +35,7 @@ function entry(decision: Partial<Decision>, change: Partial<DecisionEntry> = {})
       retryAfterSeconds: null,
       staleSeconds: null,
       dpop: null,
+      seat: null,
       ...decision,
     },
     ...change,

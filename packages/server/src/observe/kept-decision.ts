@@ -87,7 +87,8 @@ export class KeptDecision {
     const one = { name, owner, type, limit, remaining, resetSeconds, windowSeconds }
     return {
       ...{ workspaceId, via, method, ip },
-      decision: { ...decision, limits: hasOneLimit ? [one] : decision.limits },
+      // Whoever reads it counts nothing.
+      decision: { ...decision, limits: hasOneLimit ? [one] : decision.limits, seat: null },
     }
   }
 }

@@ -26,6 +26,7 @@ function decision(code: VerdictCode = 'VALID', version = 1, id = ID): Decision {
     retryAfterSeconds: null,
     staleSeconds: null,
     dpop: null,
+    seat: null,
   }
 }
 

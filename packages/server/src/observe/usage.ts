@@ -1,12 +1,7 @@
-import {
-  type CredentialRecord,
-  type Decision,
-  type RawHeaders,
-  singleHeader,
-  type VerdictCode,
-} from '@credence/core'
+import { type Decision, type RawHeaders, singleHeader, type VerdictCode } from '@credence/core'
 import type { UsageDelta, UsageStore } from '../store/usage-port.ts'
 import { redactSecrets } from './redact.ts'
+import { SeatedUses, type Uses } from './seated-uses.ts'
 import { withoutControls } from './terminal-text.ts'
 
 /** What is noted about a use besides the decision. */
@@ -29,16 +24,6 @@ export interface UsageOptions {
   readonly newFlushId: () => string
 }
 
-/** One use, until it is counted. */
-interface Use {
-  readonly credential: CredentialRecord
-  readonly version: number
-  readonly code: VerdictCode
-  readonly atMs: number
-  readonly ip: string | null
-  readonly userAgent: string | null
-}
-
 /** Uses of one version with one verdict, while they are counted. */
 type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] } & {
   /** The next one of the same credential, which has a handful at most. */
@@ -47,11 +32,6 @@ type Entry = { -readonly [K in keyof UsageDelta]: UsageDelta[K] } & {
 /** By credential, the first entry of each. */
 type Entries = Map<string, Entry>
 
-/**
- * Uses that are counted together: the processor waits for the entries of many at once, where it would wait for that of
- * each request alone.
- */
-const COUNTED_TOGETHER = 256
 const MAX_USER_AGENT_LENGTH = 128
 /** What is longer is cut when it comes and not only when it is written, so that what waits is bounded. */
 const MAX_WAITING_USER_AGENT_LENGTH = 512
@@ -67,8 +47,8 @@ const GIVE_UP_AFTER_MS = 3_600_000
 export class UsageRecorder {
   readonly #options: UsageOptions
   readonly #stopTimer: () => void
-  /** The last uses, which are not among the pending ones yet. */
-  #uses: Use[] = []
+  /** Most uses, which are not among the pending ones yet. */
+  readonly #seated = new SeatedUses()
   #pending: Entries = new Map()
   #pendingCount = 0
   /** What the flush under way, or to be repeated, has taken: neither waiting nor known to be written. */
@@ -88,11 +68,12 @@ export class UsageRecorder {
   }
 
   record(decision: Decision, facts: UsageFacts): void {
-    const { credential, version, code } = decision
+    const { credential, version, code, seat } = decision
     if (credential === null || version === null) return
     const { atMs, ip, headers } = facts
-    this.#uses.push({ credential, version, code, atMs, ip, userAgent: waitingUserAgent(headers) })
-    if (this.#uses.length >= COUNTED_TOGETHER) this.#countUses()
+    const use = { credential, version, atMs, ip, userAgent: waitingUserAgent(headers) }
+    if (seat !== null && code === 'VALID' && this.#seated.count(seat, use)) return
+    this.#add({ ...use, count: 1, firstAtMs: atMs, lastAtMs: atMs }, code)
   }
 
   /**
@@ -100,7 +81,7 @@ export class UsageRecorder {
    * is then missing from the answer for a moment. One whose outcome is unknown may be in both until it is repeated.
    */
   peek(credentialId: string): UsageDelta[] {
-    this.#countUses()
+    this.#addSeated()
     const deltas = [this.#inFlight, this.#pending].flatMap((entries) => deltasOf(entries.get(credentialId)))
     const merged: UsageDelta[] = []
     for (const delta of deltas) {
@@ -113,7 +94,7 @@ export class UsageRecorder {
 
   /** Entries that wait, and uses that were not counted since the start. */
   get stats(): { readonly pending: number; readonly dropped: number } {
-    this.#countUses()
+    this.#addSeated()
     return { pending: this.#pendingCount + this.#inFlightCount, dropped: this.#dropped }
   }
 
@@ -123,7 +104,7 @@ export class UsageRecorder {
    */
   async flush(): Promise<boolean> {
     while (this.#flushing !== null) await this.#flushing
-    this.#countUses()
+    this.#addSeated()
     if (this.#pendingCount + this.#inFlightCount === 0) return true
     this.#flushing = this.#flushAll()
     try {
@@ -142,7 +123,7 @@ export class UsageRecorder {
   /** What is to be repeated first, then what waits. Never rejects. */
   async #flushAll(): Promise<boolean> {
     if (this.#inFlightCount > 0 && !(await this.#flushTaken())) return false
-    this.#countUses()
+    this.#addSeated()
     if (this.#pendingCount === 0) return true
     this.#inFlight = this.#pending
     this.#inFlightCount = this.#pendingCount
@@ -174,13 +155,14 @@ export class UsageRecorder {
     this.#tries = 0
   }
 
-  #countUses(): void {
-    for (const use of this.#uses) {
-      const entry = this.#entryFor(use)
-      if (entry === null) this.#dropped++
-      else addUse(entry, use)
-    }
-    this.#uses = []
+  #addSeated(): void {
+    for (const uses of this.#seated.take()) this.#add(uses, 'VALID')
+  }
+
+  #add(uses: Uses, code: VerdictCode): void {
+    const entry = this.#entryFor(uses, code)
+    if (entry === null) this.#dropped += uses.count
+    else addUses(entry, uses)
   }
 
   /**
@@ -188,7 +170,7 @@ export class UsageRecorder {
    * Whoever uses an access token uses the credential that it came from: counted there, so that it is known when that was
    * used last, and not for the token, of which there may be millions.
    */
-  #entryFor({ credential, version: presented, code, atMs }: Use): Entry | null {
+  #entryFor({ credential, version: presented, firstAtMs }: Uses, code: VerdictCode): Entry | null {
     const version = credential.parentVersion ?? presented
     const { id, parentId, workspaceId } = credential
     const credentialId = parentId ?? id
@@ -204,8 +186,8 @@ export class UsageRecorder {
       version,
       code,
       count: 0,
-      firstAtMs: atMs,
-      lastAtMs: atMs,
+      firstAtMs,
+      lastAtMs: firstAtMs,
       lastIp: null,
       lastUserAgent: null,
       next: null,
@@ -217,11 +199,12 @@ export class UsageRecorder {
   }
 }
 
-function addUse(entry: Entry, { atMs, ip, userAgent }: Use): void {
-  entry.count++
+function addUses(entry: Entry, { count, firstAtMs, lastAtMs, ip, userAgent }: Uses): void {
+  entry.count += count
+  entry.firstAtMs = Math.min(entry.firstAtMs, firstAtMs)
   // A clock that was set back must not make the last use older than the first.
-  if (atMs < entry.lastAtMs) return
-  entry.lastAtMs = atMs
+  if (lastAtMs < entry.lastAtMs) return
+  entry.lastAtMs = lastAtMs
   entry.lastIp = ip
   entry.lastUserAgent = userAgent
 }
