@@ -24,6 +24,8 @@ export interface Caller extends Identity {
   readonly scopes: readonly string[] | null
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
+  /** Whether it has to prove that it holds a key. */
+  readonly isBound: boolean
   /**
    * A small whole number for whoever keeps something about each caller: its own for as long as it is prepared, unless so
    * many others were prepared meanwhile that they began again with the first. Null: it is not prepared.
@@ -57,7 +59,9 @@ export interface PreparedCaller extends Life {
   readonly scopes: readonly string[]
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
-  readonly seat: number
+  readonly isBound: boolean
+  /** Given by the proof cache. */
+  seat: number
   /** Of the lookup, when it was made. */
   readonly turn: number
 }
@@ -69,15 +73,19 @@ export interface ProofOfCaller {
   readonly signedBy: SigningKeyRecord | null
 }
 
+/** Whether a credential counts at an API only with a proof that its holder holds a key. */
+export function isBoundAt(api: ApiRecord | null, credential: CredentialRecord): boolean {
+  return credential.binding !== null || api?.requiresBinding === true
+}
+
 /** Prepares a caller for its next request; null: its state refuses it, or not all that it was made from is cached. */
 export function prepareCaller(
   caller: FoundCaller,
   { kind, token, signedBy }: ProofOfCaller,
   roles: readonly RoleRecord[],
-  seat: number,
   lookup: CachedLookup,
 ): PreparedCaller | null {
-  const { version, conditions, limits } = caller
+  const { version, conditions, limits, isBound } = caller
   const life = lifeOf(caller)
   if (life === null || caller.scopes === null) return null
   const api = lookup.slotOf('api', caller.api)
@@ -100,13 +108,16 @@ export function prepareCaller(
     scopes,
     conditions,
     limits,
-    seat,
+    isBound,
+    seat: NO_SEAT,
     fromMs,
     untilMs,
     turn,
   }
 }
 
+/** Of a caller that is not kept yet. */
+const NO_SEAT = -1
 const NO_OTHERS: readonly Slot<unknown>[] = []
 
 /** Null: one of them is not cached. */
@@ -141,8 +152,8 @@ export function recallCaller(
   if (prepared.api.record !== api || credential === undefined || principal === undefined) return null
   if (prepared.turn !== lookup.turn || !isAlive(prepared, nowMs)) return null
   for (const other of prepared.others) if (other.record === undefined) return null
-  const { version, scopes, conditions, limits, seat } = prepared
-  return { api, route, credential, version, principal, scopes, conditions, limits, seat }
+  const { version, scopes, conditions, limits, isBound, seat } = prepared
+  return { api, route, credential, version, principal, scopes, conditions, limits, isBound, seat }
 }
 
 /** Most credentials of an API have one of a few lists of scopes: kept once, they stay in the processor's caches. */

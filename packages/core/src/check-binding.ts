@@ -33,8 +33,8 @@ export type BindingResult =
 type Refused = Extract<BindingResult, { ok: false }>
 
 /** Whether anything of this is to be checked: for most credentials nothing is. */
-export function needsProof({ credential, api }: Identity, { scheme }: Presented): boolean {
-  return credential.binding !== null || scheme === 'dpop' || api?.requiresBinding === true
+export function needsProof(isBound: boolean, { scheme }: Presented): boolean {
+  return isBound || scheme === 'dpop'
 }
 
 /**

@@ -58,19 +58,36 @@ describe('the table of counters', () => {
 
   test('believes no remembered row: not of another table, nor after another counter took it', () => {
     const tables = [new CounterTable(1), new CounterTable(2)]
-    const [kept, other] = [{ key: 'kept' }, { key: 'other' }]
+    const [kept, other] = [
+      { key: 'kept', limit: rate },
+      { key: 'other', limit: rate },
+    ]
     use(tables[1]!, 'first', rate, 3)
     for (const [index, table] of tables.entries()) {
-      table.keep(kept, rate, { a: 1 + index, b: NOW }, NOW)
+      table.keep(kept, { a: 1 + index, b: NOW }, NOW)
     }
     for (const [index, table] of tables.entries()) assert.equal(table.find(kept)?.a, 1 + index)
     tables[0]!.find(kept)
-    tables[0]!.keep(other, rate, { a: 9, b: NOW }, NOW)
+    tables[0]!.keep(other, { a: 9, b: NOW }, NOW)
     assert.equal(tables[0]!.find(kept), undefined)
-    tables[0]!.keep(kept, rate, { a: 5, b: NOW }, NOW)
+    tables[0]!.keep(kept, { a: 5, b: NOW }, NOW)
     assert.equal(tables[0]!.find(kept)?.a, 5)
     assert.equal(tables[0]!.find(other), undefined)
     assert.equal(tables[0]!.size, 1)
+  })
+
+  test('counts one thing together, whoever asks for it in turns', () => {
+    const table = new CounterTable(4)
+    const [one, other] = [
+      { key: 'same', limit: rate },
+      { key: 'same', limit: rate },
+    ]
+    for (let a = 1; a <= 6; a += 1) {
+      const counted = a % 2 === 0 ? one : other
+      assert.equal(table.find(counted)?.a ?? 0, a - 1)
+      table.keep(counted, { a, b: NOW }, NOW)
+    }
+    assert.equal(table.size, 1)
   })
 
   test('keeps every counter what it was while there come to be many', () => {

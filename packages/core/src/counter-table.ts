@@ -4,9 +4,11 @@ import type { Limit } from './records.ts'
 /** A key and its counter, as they are written where they survive a restart. */
 export type CounterEntry = readonly [key: string, counter: Counter]
 
-/** The key of a counter. Whoever keeps it to ask again keeps the row where it was found last: a hint, never believed. */
-export interface CounterKey {
+/** What is counted. Whoever keeps it to ask again keeps the row where it was found last: a hint, never believed. */
+export interface Counted {
+  /** Of the counter. */
   readonly key: string
+  readonly limit: Limit
   row?: number
 }
 
@@ -31,9 +33,8 @@ export class CounterTable {
   #hand = this.#rows.entries()
   /** `a` and `b` of each row, one row after the other. */
   #numbers = new Float64Array(2 * FIRST_ROWS)
-  readonly #keys: string[] = []
-  /** By row; null: restored, and not asked for since. */
-  readonly #limits: (Limit | null)[] = []
+  /** By row, who asked for it last; null: nobody has since it was restored. */
+  readonly #holders: (Counted | null)[] = []
   #dirtyQuotas = new Map<string, Counter>()
   #evictedInUse = 0
 
@@ -52,25 +53,25 @@ export class CounterTable {
   }
 
   get(key: string): Counter | undefined {
-    return this.find({ key })
+    return this.#counterOf(key, this.#rows.get(key) ?? NO_ROW)
   }
 
   set(key: string, limit: Limit, counter: Counter, nowMs: number): void {
-    this.keep({ key }, limit, counter, nowMs)
+    this.keep({ key, limit, row: NO_ROW }, counter, nowMs)
   }
 
-  /** The same as get, by a key that is kept. */
-  find(wanted: CounterKey): Counter | undefined {
-    const row = this.#rowOf(wanted)
-    // A quota that was evicted before it could be written is still known by its mark.
-    return row === NO_ROW ? this.#dirtyQuotas.get(wanted.key) : this.#counterAt(row)
+  /** The same as get, of what is kept to ask again. */
+  find(counted: Counted): Counter | undefined {
+    return this.#counterOf(counted.key, this.#rowOf(counted))
   }
 
-  /** The same as set, by a key that is kept. */
-  keep(wanted: CounterKey, limit: Limit, counter: Counter, nowMs: number): void {
-    const row = this.#rowOf(wanted)
-    this.#write(row === NO_ROW ? this.#addRow(wanted.key, nowMs) : row, limit, counter)
-    if (limit.type === 'quota') this.#mark(wanted.key, counter)
+  /** The same as set, of what is kept to ask again. */
+  keep(counted: Counted, counter: Counter, nowMs: number): void {
+    const known = this.#rowOf(counted)
+    const row = known === NO_ROW ? this.#addRow(counted.key, counted, nowMs) : known
+    this.#write(row, counter)
+    counted.row = row
+    if (counted.limit.type === 'quota') this.#mark(counted.key, counter)
   }
 
   /** Where nothing is spent, a clock that went back must be kept all the same: waiting would not count otherwise. */
@@ -103,30 +104,35 @@ export class CounterTable {
         known !== undefined && (known.b > counter.b || (known.b === counter.b && known.a > counter.a))
       if (isFurther) continue
       const row = this.#rows.get(key)
-      if (row === undefined) this.#write(this.#addRow(key, counter.b), null, counter)
-      else this.#write(row, this.#limits[row]!, counter)
+      this.#write(row ?? this.#addRow(key, null, counter.b), counter)
     }
   }
 
-  #write(row: number, limit: Limit | null, { a, b }: Counter): void {
+  #write(row: number, { a, b }: Counter): void {
     this.#numbers[2 * row] = a
     this.#numbers[2 * row + 1] = b
-    this.#limits[row] = limit
   }
 
-  #rowOf(wanted: CounterKey): number {
-    const { key, row } = wanted
-    if (row !== undefined && this.#keys[row] === key) return row
-    const found = this.#rows.get(key) ?? NO_ROW
-    wanted.row = found
+  #counterOf(key: string, row: number): Counter | undefined {
+    // A quota that was evicted before it could be written is still known by its mark.
+    return row === NO_ROW ? this.#dirtyQuotas.get(key) : this.#counterAt(row)
+  }
+
+  /** A row is known by who asked for it last, since its key, a string, lies elsewhere in memory. */
+  #rowOf(counted: Counted): number {
+    const { row = NO_ROW } = counted
+    if (row !== NO_ROW && this.#holders[row] === counted) return row
+    const found = this.#rows.get(counted.key) ?? NO_ROW
+    if (found !== NO_ROW) this.#holders[found] = counted
+    counted.row = found
     return found
   }
 
-  #addRow(key: string, nowMs: number): number {
+  #addRow(key: string, holder: Counted | null, nowMs: number): number {
     const freed = this.#rows.size >= this.#maxCounters ? this.#evict(nowMs) : null
     const row = freed ?? this.#rows.size
     this.#rows.set(key, row)
-    this.#keys[row] = key
+    this.#holders[row] = holder
     if (2 * row >= this.#numbers.length) {
       const grown = new Float64Array(2 * this.#numbers.length)
       grown.set(this.#numbers)
@@ -157,7 +163,7 @@ export class CounterTable {
     const looks = Math.min(EVICTION_SAMPLE, this.#rows.size)
     for (let look = 0; look < looks && leastUse > 0; look++) {
       const [key, row] = this.#nextRow()
-      const use = useOf(this.#counterAt(row), this.#limits[row]!, nowMs)
+      const use = useOf(this.#counterAt(row), this.#holders[row]?.limit ?? null, nowMs)
       if (use >= leastUse) continue
       least = key
       leastUse = use

@@ -3,6 +3,7 @@ import { comesByBasic } from './basic-credentials.ts'
 import { type CachedLookup, FROM_STORE, type Reading } from './cached-lookup.ts'
 import {
   type FoundCaller,
+  isBoundAt,
   type LivingCaller,
   type PreparedCaller,
   type ProofOfCaller,
@@ -104,23 +105,14 @@ export async function completeCaller(
   const limits = appliedLimits(parent?.credential ?? credential, principal, api)
   // A token has none of its own.
   const conditions = (parent?.credential ?? credential).conditions
+  const isBound = isBoundAt(api, credential)
   const caller = {
-    api,
-    route,
-    credential,
-    version,
-    principal,
-    parent,
-    scopes,
-    conditions,
-    limits,
-    seat: null,
+    ...{ api, route, credential, version, principal, parent },
+    ...{ scopes, conditions, limits, isBound, seat: null },
   }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))
-  const prepared = isWhole
-    ? prepareCaller(caller, proof, [...roles.values()], proofs.newSeat(), lookup)
-    : null
+  const prepared = isWhole ? prepareCaller(caller, proof, [...roles.values()], lookup) : null
   if (prepared !== null) proofs.prepare(proof.key, prepared)
   return caller
 }

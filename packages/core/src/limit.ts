@@ -1,11 +1,11 @@
-import type { CounterKey } from './counter-table.ts'
+import type { Counted } from './counter-table.ts'
 import type { Limit } from './records.ts'
 
 /** Whose limit it is. */
 export type LimitOwner = 'credential' | 'principal' | 'api'
 
 /** A limit that applies to the request at hand. */
-export interface AppliedLimit extends CounterKey {
+export interface AppliedLimit extends Counted {
   /** Counter to take from, unique in the installation: `credential:5Hd8…:rate:default`. */
   readonly key: string
   readonly owner: LimitOwner

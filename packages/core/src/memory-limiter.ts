@@ -61,7 +61,7 @@ export class MemoryLimiter implements Limiter {
       for (const { applied } of here) this.#counters.noteClock(applied.key, applied.limit, nowMs)
       return refusedResult(this.#untaken(here, nowMs), nowMs)
     }
-    for (const { applied, next } of here) this.#counters.keep(applied, applied.limit, next, nowMs)
+    for (const { applied, next } of here) this.#counters.keep(applied, next, nowMs)
     if (this.#ledger === null || inLedger.length === 0) return allowedResult(here, nowMs)
     return this.#takeFromLedger(this.#ledger, here, inLedger, cost, nowMs)
   }

@@ -1,6 +1,6 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { Reading } from './cached-lookup.ts'
-import type { FoundCaller, LivingCaller } from './caller.ts'
+import { type FoundCaller, isBoundAt, type LivingCaller } from './caller.ts'
 import { type BindingRefusal, checkBinding, needsProof } from './check-binding.ts'
 import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
@@ -106,7 +106,7 @@ export function runPresented(
 ): Decision | Promise<Decision> {
   const { presented, routeScopes, request } = presentation
   if (recalled !== null) {
-    return needsProof(recalled, presented)
+    return needsProof(recalled.isBound, presented)
       ? decideAboutBound(recalled, presented, routeScopes, request, verifier, claims)
       : decideAbout(recalled, routeScopes, request, verifier, nowMs)
   }
@@ -148,7 +148,8 @@ async function decideWhoOnly(
   verifier: Verifier,
   claims: ProofClaims | null,
 ): Promise<Decision> {
-  if (!needsProof(identity, presented)) return allow(identity, [], null, [])
+  if (!needsProof(isBoundAt(identity.api, identity.credential), presented))
+    return allow(identity, [], null, [])
   const proof = await checkBinding({ identity, presented, request, claims }, verifier, verifier.clock())
   return proof.ok ? { ...allow(identity, [], null, []), dpop: proof.dpop } : unproven(identity, proof)
 }
@@ -183,7 +184,7 @@ function decideAboutFound(
   const { api, scopes } = caller
   if (scopes === null) return deny(caller, 'audience', 'WRONG_AUDIENCE', `no grant for API ${api.name}`)
   const living = { ...caller, scopes }
-  return needsProof(caller, presented)
+  return needsProof(caller.isBound, presented)
     ? decideAboutBound(living, presented, routeScopes, request, verifier, claims)
     : decideAbout(living, routeScopes, request, verifier, nowMs)
 }

@@ -73,14 +73,11 @@ export class ProofCache {
   /** Remembers beside a proof, as long as that is remembered, who it is. */
   prepare(key: string, caller: PreparedCaller): void {
     const entry = this.#entryOf(key)
-    if (entry !== undefined) this.#entries.set(firstBits(key), { ...entry, caller })
-  }
-
-  /** For a caller that is about to be prepared; as many as entries, then again from the first. See Caller.seat. */
-  newSeat(): number {
-    const seat = this.#nextSeat
-    this.#nextSeat = seat + 1 === this.#seats ? 0 : seat + 1
-    return seat
+    if (entry === undefined) return
+    caller.seat = this.#nextSeat
+    // As many as there can be entries: by then the first ones are free again, but for those used ever since.
+    this.#nextSeat = (caller.seat + 1) % this.#seats
+    this.#entries.set(firstBits(key), { ...entry, caller })
   }
 
   delete(key: string): void {

@@ -45,7 +45,9 @@ describe('verify, when the caller is prepared', () => {
     assert.ok(!(warm instanceof Promise))
     assert.deepEqual(here.reads, [])
     const anew = { ...here.verifier, proofs: new ProofCache(10, randomBytes) }
-    assert.deepEqual({ ...warm, limits: [] }, { ...(await verify(request, anew)), limits: [] })
+    const asUnknown = await verify(request, anew)
+    assert.equal(asUnknown.seat, null)
+    assert.deepEqual({ ...warm, limits: [], seat: null }, { ...asUnknown, limits: [] })
   })
 
   const changes: { [T in TableName]?: [string, (now: CredentialRecord) => Partial<Records[T]>, string][] } = {

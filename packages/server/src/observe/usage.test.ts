@@ -311,3 +311,25 @@ test('together with a store, everything recorded is read back exactly once', asy
   const total = [...written, ...usage.peek(ID)].reduce((sum, { count }) => sum + count, 0)
   assert.equal(total, 10)
 })
+
+test('uses are one sum, whether the caller has a seat or not, also where seats are shared', async () => {
+  const { usage, script } = recorder()
+  for (const atMs of [4, 6]) usage.record({ ...decision(), seat: 0 }, facts(atMs, 'seated'))
+  usage.record(decision(), facts(2, 'not seated'))
+  usage.record({ ...decision('VALID', 2), seat: 0 }, facts(5))
+  usage.record({ ...decision('RATE_LIMITED'), seat: 0 }, facts(7))
+  assert.equal(usage.peek(ID).find(({ version, code }) => version === 1 && code === 'VALID')?.count, 3)
+  usage.record({ ...decision(), seat: 0 }, facts(8, 'seated'))
+  assert.ok(await usage.flush())
+  const flushed = script.batches[0]!.map(({ version, code, count, firstAtMs, lastAtMs, lastUserAgent }) => ({
+    ...{ version, code, count, firstAtMs, lastAtMs, lastUserAgent },
+  }))
+  assert.deepEqual(
+    flushed.toSorted((one, other) => one.version - other.version || one.code.localeCompare(other.code)),
+    [
+      { version: 1, code: 'RATE_LIMITED', count: 1, firstAtMs: 7, lastAtMs: 7, lastUserAgent: null },
+      { version: 1, code: 'VALID', count: 4, firstAtMs: 2, lastAtMs: 8, lastUserAgent: 'seated' },
+      { version: 2, code: 'VALID', count: 1, firstAtMs: 5, lastAtMs: 5, lastUserAgent: null },
+    ],
+  )
+})
