@@ -24,6 +24,8 @@ export interface Caller extends Identity {
   readonly scopes: readonly string[] | null
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
+  /** Where only one applies, that one; null: none does, or several. */
+  readonly onlyLimit: AppliedLimit | null
   /** Whether it has to prove that it holds a key. */
   readonly isBound: boolean
   /**
@@ -59,6 +61,7 @@ export interface PreparedCaller extends Life {
   readonly scopes: readonly string[]
   readonly conditions: Conditions | null
   readonly limits: readonly AppliedLimit[]
+  readonly onlyLimit: AppliedLimit | null
   readonly isBound: boolean
   /** Given by the proof cache. */
   seat: number
@@ -85,7 +88,7 @@ export function prepareCaller(
   roles: readonly RoleRecord[],
   lookup: CachedLookup,
 ): PreparedCaller | null {
-  const { version, conditions, limits, isBound } = caller
+  const { version, conditions, limits, onlyLimit, isBound } = caller
   const life = lifeOf(caller)
   if (life === null || caller.scopes === null) return null
   const api = lookup.slotOf('api', caller.api)
@@ -108,6 +111,7 @@ export function prepareCaller(
     scopes,
     conditions,
     limits,
+    onlyLimit,
     isBound,
     seat: NO_SEAT,
     fromMs,
@@ -152,8 +156,20 @@ export function recallCaller(
   if (prepared.api.record !== api || credential === undefined || principal === undefined) return null
   if (prepared.turn !== lookup.turn || !isAlive(prepared, nowMs)) return null
   for (const other of prepared.others) if (other.record === undefined) return null
-  const { version, scopes, conditions, limits, isBound, seat } = prepared
-  return { api, route, credential, version, principal, scopes, conditions, limits, isBound, seat }
+  const { version, scopes, conditions, limits, onlyLimit, isBound, seat } = prepared
+  return {
+    api,
+    route,
+    credential,
+    version,
+    principal,
+    scopes,
+    conditions,
+    limits,
+    onlyLimit,
+    isBound,
+    seat,
+  }
 }
 
 /** Most credentials of an API have one of a few lists of scopes: kept once, they stay in the processor's caches. */

@@ -105,10 +105,11 @@ export async function completeCaller(
   const limits = appliedLimits(parent?.credential ?? credential, principal, api)
   // A token has none of its own.
   const conditions = (parent?.credential ?? credential).conditions
+  const onlyLimit = limits.length === 1 ? limits[0]! : null
   const isBound = isBoundAt(api, credential)
   const caller = {
     ...{ api, route, credential, version, principal, parent },
-    ...{ scopes, conditions, limits, isBound, seat: null },
+    ...{ scopes, conditions, limits, onlyLimit, isBound, seat: null },
   }
   // That a role is absent is not remembered, so a caller that wants for one is not prepared.
   const isWhole = ids.every((id) => roles.has(id))

@@ -105,6 +105,10 @@ export class LeasedLimiter implements Limiter {
     return this.isDegraded ? this.#takeAlone(request) : this.#ask(request)
   }
 
+  takeOne(applied: AppliedLimit, cost: number, nowMs: number): LimitResult | Promise<LimitResult> {
+    return this.take([applied], cost, nowMs)
+  }
+
   /** Gives back what is worth nothing here any more, or, while the authority is lost, tries it again. */
   tend(nowMs: number): Promise<void> {
     return this.#leases.tend(nowMs)

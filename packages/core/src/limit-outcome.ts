@@ -39,7 +39,7 @@ function statesOf(outcomes: readonly LimitOutcome[], nowMs: number): LimitState[
   return states.length < 2 ? states : states.sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)
 }
 
-function stateOf({ applied, remaining, resetMs }: LimitOutcome, nowMs: number): LimitState {
+export function stateOf({ applied, remaining, resetMs }: LimitOutcome, nowMs: number): LimitState {
   const { limit, owner } = applied
   return {
     name: limit.name,

@@ -46,6 +46,8 @@ export type LimitResult =
  */
 export interface Limiter {
   take(applied: readonly AppliedLimit[], cost: number, nowMs: number): LimitResult | Promise<LimitResult>
+  /** The same where only one applies, as for most. */
+  takeOne(applied: AppliedLimit, cost: number, nowMs: number): LimitResult | Promise<LimitResult>
 }
 
 /** What is taken cannot be counted now, so nothing can be allowed that depends on it. */

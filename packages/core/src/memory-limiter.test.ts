@@ -260,14 +260,46 @@ describe('properties of limits in memory', () => {
     // One after another until one refuses: what came before stays spent.
     const oneByOne = (): Limiter => {
       const inner = limiter()
-      return {
-        take(limits, cost, nowMs) {
-          for (const one of limits) if (!takeNow(inner, [one], cost, nowMs).allowed) break
-          return inner.take(limits, 0, nowMs)
-        },
+      const take: Limiter['take'] = (limits, cost, nowMs) => {
+        for (const one of limits) if (!takeNow(inner, [one], cost, nowMs).allowed) break
+        return inner.take(limits, 0, nowMs)
       }
+      return { take, takeOne: (one, cost, nowMs) => take([one], cost, nowMs) }
     }
     assert.ok(refutes(2000, holds(oneByOne)))
+  })
+
+  test('one limit alone is counted as in a list of one', async () => {
+    const steps = fc.array(
+      fc.record({
+        which: fc.nat({ max: 2 }),
+        cost: fc.integer({ min: 0, max: 4 }),
+        afterMs: fc.integer({ min: -3000, max: 20_000 }),
+      }),
+      { minLength: 1, maxLength: 30 },
+    )
+    const holds = (takeOne: (inner: Limiter) => Limiter['takeOne']) =>
+      fc.asyncProperty(steps, fc.boolean(), async (steps, hasLedger) => {
+        const [alone, listed] = [1, 2].map(() => limiter(hasLedger ? new TestLedger() : undefined))
+        let nowMs = NOW
+        for (const { which, cost, afterMs } of steps) {
+          nowMs += afterMs
+          const one = [perMinute, prepaid, trial][which]!
+          assert.deepEqual(await takeOne(alone!)(one, cost, nowMs), await listed!.take([one], cost, nowMs))
+        }
+      })
+    await checkAsyncProperty(
+      'takeOne',
+      300,
+      holds((inner) => (one, cost, nowMs) => inner.takeOne(one, cost, nowMs)),
+    )
+    assert.ok(
+      await refutesAsync(
+        300,
+        holds((inner) => (one, cost, nowMs) => inner.takeOne(one, Math.min(cost, 3), nowMs)),
+      ),
+      'one that takes less is seen',
+    )
   })
 
   test('racing requests never get more than there is, and what is refused is given back', async () => {

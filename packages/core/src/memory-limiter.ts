@@ -2,7 +2,7 @@ import { type CounterEntry, CounterTable } from './counter-table.ts'
 import { type AppliedCredits, type CreditLedger, isCredits, spendAll } from './credit-ledger.ts'
 import type { AppliedLimit, Limiter, LimitResult } from './limit.ts'
 import { type Counter, giveBack, takeFromCounter } from './limit-arithmetic.ts'
-import { allowedResult, type LimitOutcome, refusedResult } from './limit-outcome.ts'
+import { allowedResult, type LimitOutcome, refusedResult, stateOf } from './limit-outcome.ts'
 
 export interface MemoryLimiterOptions {
   /** Most counters kept, 1 or more; beyond it those that are full again are forgotten first. */
@@ -64,6 +64,17 @@ export class MemoryLimiter implements Limiter {
     for (const { applied, next } of here) this.#counters.keep(applied, next, nowMs)
     if (this.#ledger === null || inLedger.length === 0) return allowedResult(here, nowMs)
     return this.#takeFromLedger(this.#ledger, here, inLedger, cost, nowMs)
+  }
+
+  takeOne(applied: AppliedLimit, cost: number, nowMs: number): LimitResult | Promise<LimitResult> {
+    if (this.#ledger === null || !isCredits(applied)) {
+      const outcome = this.#workOut(applied, cost, nowMs)
+      if (outcome.allowed) {
+        this.#counters.keep(applied, outcome.next, nowMs)
+        return { allowed: true, states: [stateOf(outcome, nowMs)] }
+      }
+    }
+    return this.take([applied], cost, nowMs)
   }
 
   /** The quota counters that changed since the last call, to be written where they survive a restart. */

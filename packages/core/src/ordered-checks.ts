@@ -250,10 +250,12 @@ function countLimits(
   { limiter }: Verifier,
   nowMs: number,
 ): Decision | Promise<Decision> {
-  const { route, scopes, limits: applied, seat } = caller
+  const { route, scopes, limits, onlyLimit, seat } = caller
   const required = route?.scopes ?? request.scopes
-  if (applied.length === 0) return allow(caller, scopes, required, [], seat)
-  const taking = limiter.take(applied, request.cost ?? route?.cost ?? 1, nowMs)
+  if (onlyLimit === null && limits.length === 0) return allow(caller, scopes, required, [], seat)
+  const cost = request.cost ?? route?.cost ?? 1
+  const taking =
+    onlyLimit === null ? limiter.take(limits, cost, nowMs) : limiter.takeOne(onlyLimit, cost, nowMs)
   if (!(taking instanceof Promise)) return decideByLimits(caller, required, taking)
   return taking.then((taken) => decideByLimits(caller, required, taken))
 }

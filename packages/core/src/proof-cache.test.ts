@@ -106,6 +106,6 @@ function aPreparedCaller(): PreparedCaller {
       credential: { record: aCredential() },
       principal: { record: aPrincipal() },
     },
-    ...{ others: [], scopes: [], conditions: null, limits: [], isBound: false, seat: 0 },
+    ...{ others: [], scopes: [], conditions: null, limits: [], onlyLimit: null, isBound: false, seat: 0 },
   }
 }

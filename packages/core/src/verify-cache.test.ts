@@ -242,19 +242,17 @@ describe('verify, when proof and records are cached', () => {
   it('answers UNAVAILABLE where the limits cannot be counted, whether that shows at once or later', async () => {
     here.change('principal', aPrincipal({ limits: [{ type: 'quota', name: 'd', limit: 5, period: 'day' }] }))
     const limiters: Limiter[] = [
-      { take: () => Promise.reject(new LimitUnavailable('the ledger is away')) },
-      {
-        take: () => {
-          throw new LimitUnavailable('the ledger is away')
-        },
-      },
+      always(() => Promise.reject(new LimitUnavailable('the ledger is away'))),
+      always(() => {
+        throw new LimitUnavailable('the ledger is away')
+      }),
     ]
     for (const limiter of limiters) {
       const decision = await verify(aRequest(key), { ...here.verifier, limiter })
       assert.deepEqual([decision.code, decision.failedCheck], ['UNAVAILABLE', 'limits'])
       assert.equal(decision.retryAfterSeconds, 1)
     }
-    const limiter = { take: () => Promise.reject(new Error('a fault')) }
+    const limiter = always(() => Promise.reject(new Error('a fault')))
     await assert.rejects(verify(aRequest(key), { ...here.verifier, limiter }), /a fault/)
   })
 
@@ -263,3 +261,7 @@ describe('verify, when proof and records are cached', () => {
     await assert.rejects(verify(aRequest(key), broken), /no clock/)
   })
 })
+
+function always(take: Limiter['take']): Limiter {
+  return { take, takeOne: (applied, cost, nowMs) => take([applied], cost, nowMs) }
+}

@@ -50,6 +50,10 @@ export class Installation implements RecordReader {
         this.taken.push({ applied, cost })
         return memory.take(applied, cost, nowMs)
       },
+      takeOne: (applied, cost, nowMs) => {
+        this.taken.push({ applied: [applied], cost })
+        return memory.takeOne(applied, cost, nowMs)
+      },
     }
     const rows = () => [...this.#rows.values()].filter((row) => 'handle' in row)
     this.clientKeys = {
