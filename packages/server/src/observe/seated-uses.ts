@@ -14,6 +14,10 @@ export interface Uses {
 
 type Use = Omit<Uses, 'count' | 'firstAtMs' | 'lastAtMs'> & { readonly atMs: number }
 
+const FACTS_PER_SEAT = 3
+const CREDENTIAL = 0
+const IP = 1
+const USER_AGENT = 2
 const NUMBERS_PER_SEAT = 4
 const VERSION = 0
 const COUNT = 1
@@ -26,17 +30,16 @@ const FIRST_SEATS = 64
  * many lie scattered in memory: rows that stand one behind the other take a third of the time.
  */
 export class SeatedUses {
-  /** By seat, whose uses they are; null: nobody's. */
-  readonly #credentials: (CredentialRecord | null)[] = []
+  /** For each seat whose uses they are (null: nobody's), and the last one's address and user agent. */
+  readonly #facts: (CredentialRecord | string | null)[] = []
   #numbers = new Float64Array(NUMBERS_PER_SEAT * FIRST_SEATS)
-  readonly #ips: (string | null)[] = []
-  readonly #userAgents: (string | null)[] = []
   #taken: number[] = []
 
   /** False: the seat holds the uses of somebody else, so this one has to be counted elsewhere. */
   count(seat: number, { credential, version, atMs, ip, userAgent }: Use): boolean {
     const at = NUMBERS_PER_SEAT * seat
-    const holder = this.#credentials[seat] ?? null
+    const factsAt = FACTS_PER_SEAT * seat
+    const holder = this.#facts[factsAt + CREDENTIAL] ?? null
     if (holder === null) this.#take(seat, credential, version, atMs)
     else if (holder !== credential || this.#numbers[at + VERSION] !== version) return false
     this.#numbers[at + COUNT]! += 1
@@ -44,8 +47,8 @@ export class SeatedUses {
     if (atMs < this.#numbers[at + LAST_AT]!) return true
     this.#numbers[at + LAST_AT] = atMs
     // What is written is read by the collector of young objects, each time: nearly always it stands there already.
-    if (this.#ips[seat] !== ip) this.#ips[seat] = ip
-    if (this.#userAgents[seat] !== userAgent) this.#userAgents[seat] = userAgent
+    if (this.#facts[factsAt + IP] !== ip) this.#facts[factsAt + IP] = ip
+    if (this.#facts[factsAt + USER_AGENT] !== userAgent) this.#facts[factsAt + USER_AGENT] = userAgent
     return true
   }
 
@@ -55,33 +58,31 @@ export class SeatedUses {
     this.#taken = []
     return taken.map((seat) => {
       const at = NUMBERS_PER_SEAT * seat
+      const factsAt = FACTS_PER_SEAT * seat
       const uses = {
-        credential: this.#credentials[seat]!,
+        credential: this.#facts[factsAt + CREDENTIAL] as CredentialRecord,
         version: this.#numbers[at + VERSION]!,
         count: this.#numbers[at + COUNT]!,
         firstAtMs: this.#numbers[at + FIRST_AT]!,
         lastAtMs: this.#numbers[at + LAST_AT]!,
-        ip: this.#ips[seat]!,
-        userAgent: this.#userAgents[seat]!,
+        ip: this.#facts[factsAt + IP] as string | null,
+        userAgent: this.#facts[factsAt + USER_AGENT] as string | null,
       }
-      this.#credentials[seat] = null
+      this.#facts[factsAt + CREDENTIAL] = null
       return uses
     })
   }
 
   #take(seat: number, credential: CredentialRecord, version: number, atMs: number): void {
-    while (this.#credentials.length <= seat) {
-      this.#credentials.push(null)
-      this.#ips.push(null)
-      this.#userAgents.push(null)
-    }
+    const factsAt = FACTS_PER_SEAT * seat
+    while (this.#facts.length < factsAt + FACTS_PER_SEAT) this.#facts.push(null)
     const at = NUMBERS_PER_SEAT * seat
     if (at >= this.#numbers.length) {
       const grown = new Float64Array(Math.max(2 * this.#numbers.length, at + NUMBERS_PER_SEAT))
       grown.set(this.#numbers)
       this.#numbers = grown
     }
-    this.#credentials[seat] = credential
+    this.#facts[factsAt + CREDENTIAL] = credential
     this.#numbers[at + VERSION] = version
     this.#numbers[at + COUNT] = 0
     this.#numbers[at + FIRST_AT] = atMs
