@@ -9,13 +9,14 @@ export type RandomBytes = (size: number) => Uint8Array
  * largest multiple of 62 in a byte and a plain modulo would favour the first eight characters.
  */
 export function randomBase62(length: number, randomBytes: RandomBytes): string {
-  let text = ''
-  while (text.length < length) {
-    for (const byte of randomBytes(length - text.length + 4)) {
-      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62]
+  const codes: number[] = []
+  while (codes.length < length) {
+    for (const byte of randomBytes(length - codes.length + 4)) {
+      if (byte < 248 && codes.length < length) codes.push(ALPHABET.charCodeAt(byte % 62))
     }
   }
-  return text
+  // At once: a string that grows character by character is a chain of as many.
+  return String.fromCharCode(...codes)
 }
 
 /** A non-negative integer in base62, zero padded to `width`. */

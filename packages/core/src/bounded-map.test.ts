@@ -21,12 +21,14 @@ type Candidate = Pick<BoundedMap<number, number>, 'get' | 'set' | 'delete' | 'cl
 
 /**
  * Runs beside a Map, whose order is that of the last use. Whatever is remembered is what was last set, the bound
- * holds after every step, and what was among the last `bound / 2` used is there.
+ * holds after every step, and what was among the last `bound / 2` used is there. What was deleted since had its use, too:
+ * deleting it brings nothing back that was forgotten for it.
  */
 function agreesWithModel(make: (bound: number) => Candidate) {
   return fc.property(anyBound, anySteps, (bound, steps) => {
     const map = make(bound)
-    const model = new Map<number, number>()
+    /** Null: deleted. */
+    const model = new Map<number, number | null>()
     const used = (key: number, value: number) => {
       model.delete(key)
       model.set(key, value)
@@ -38,13 +40,14 @@ function agreesWithModel(make: (bound: number) => Candidate) {
         used(key, index)
       } else if (action === 'get') {
         const value = map.get(key)
-        if (value === undefined) assert.ok(!recent.includes(key), `forgot ${key}, which was used lately`)
+        const isLate = recent.includes(key) && model.get(key) !== null
+        if (value === undefined) assert.ok(!isLate, `forgot ${key}, which was used lately`)
         else assert.equal(value, model.get(key))
         if (value === undefined) model.delete(key)
         else used(key, value)
       } else if (action === 'delete') {
         map.delete(key)
-        model.delete(key)
+        if (model.has(key)) model.set(key, null)
       } else {
         map.clear()
         model.clear()

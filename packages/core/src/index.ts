@@ -256,7 +256,14 @@ export {
   type TimeWindow,
   type WorkspaceRecord,
 } from './records.ts'
-export { type HttpAnswer, limitHeaders, PROBLEM_JSON, type Refusal, refusalAnswer } from './refusal.ts'
+export {
+  type HttpAnswer,
+  limitHeaders,
+  limitLines,
+  PROBLEM_JSON,
+  type Refusal,
+  refusalAnswer,
+} from './refusal.ts'
 export { type Claim, claimDigest, type ReplayGuard, ReplayUnavailable } from './replay-guard.ts'
 export {
   CREDENTIAL_STATUSES,

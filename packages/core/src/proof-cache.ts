@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { RandomBytes } from './base62.ts'
 import { BoundedMap } from './bounded-map.ts'
-import type { PreparedCaller } from './caller.ts'
+import { type PreparedCaller, readAhead } from './caller.ts'
 import type { ProvenToken } from './proven-token.ts'
 import { sizeOf } from './record-size.ts'
 
@@ -44,6 +44,8 @@ export class ProofCache {
 
   readonly #seats: number
   #nextSeat = 0
+  /** Of what was read ahead; see readAhead. */
+  readSum = 0
 
   constructor(maxEntries: number, randomBytes: RandomBytes) {
     // ASCII, so that what is hashed need not be transcoded first.
@@ -64,6 +66,17 @@ export class ProofCache {
   /** Who it is at the API where it was presented last, as far as that was prepared. */
   callerOf(key: string): PreparedCaller | null {
     return this.#entryOf(key)?.caller ?? null
+  }
+
+  /** The same of several keys, of whose requests one is decided about after the other; null stands for none. */
+  callersOf(keys: readonly (string | null)[]): (PreparedCaller | null)[] {
+    const entries: (Entry | undefined)[] = []
+    for (const key of keys) entries.push(key === null ? undefined : this.#entries.get(firstBits(key)))
+    let sum = 0
+    for (const entry of entries) sum += entry?.key.length ?? 0
+    const callers = entries.map((entry, at) => (entry?.key === keys[at] ? (entry?.caller ?? null) : null))
+    this.readSum = sum + readAhead(callers)
+    return callers
   }
 
   set(key: string, proven: Proven): void {

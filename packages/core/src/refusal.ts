@@ -56,12 +56,18 @@ export function limitHeaders(
   retryAfterSeconds: number | null,
 ): Record<string, string> {
   const headers: Record<string, string> = {}
-  if (retryAfterSeconds !== null) headers['retry-after'] = String(retryAfterSeconds)
-  if (limits.length > 0) {
-    headers.ratelimit = listOf(limits, rateLimitItem)
-    headers['ratelimit-policy'] = listOf(limits, policyItem)
-  }
+  const lines = limitLines(limits, retryAfterSeconds)
+  for (let at = 0; at < lines.length; at += 2) headers[lines[at]!] = lines[at + 1]!
   return headers
+}
+
+/** The same as name, value, name, value …. */
+export function limitLines(limits: readonly LimitFacts[], retryAfterSeconds: number | null): string[] {
+  const lines = retryAfterSeconds === null ? [] : ['retry-after', String(retryAfterSeconds)]
+  if (limits.length > 0) {
+    lines.push('ratelimit', listOf(limits, rateLimitItem), 'ratelimit-policy', listOf(limits, policyItem))
+  }
+  return lines
 }
 
 /** Mostly there is one. */

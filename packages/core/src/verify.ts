@@ -36,7 +36,7 @@ export function verifyAll(
 ): (Decision | Promise<Decision>)[] {
   const { proofs } = verifier
   const presentations = requests.map((request) => presentEarly(request, verifier))
-  const prepared = presentations.map((one) => one && proofs.callerOf(one.proofKey))
+  const prepared = proofs.callersOf(presentations.map((one) => one?.proofKey ?? null))
   const nowMs = verifier.clock()
   const recalled = presentations.map(
     (one, at) => one && prepared[at]! && recall(one, prepared[at]!, verifier, nowMs),

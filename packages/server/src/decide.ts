@@ -38,10 +38,11 @@ export function decideAll(context: Context, asked: readonly Asked[]): (Decision 
   )
   // Those that are decided at once took all the time together.
   const eachMs = (performance.now() - startedMs) / asked.length
+  const atMs = context.clock()
   return deciding.map((decision, at) => {
     const { asking, request } = asked[at]!
     if (!(decision instanceof Promise)) {
-      observe(context, asking, request, decision, eachMs)
+      observe(context, asking, request, decision, eachMs, atMs)
       return decision
     }
     return decision.then((later) => {
@@ -58,8 +59,8 @@ export function observe(
   request: Pick<VerifyRequest, 'method' | 'path' | 'ip' | 'headers'>,
   decision: Decision,
   durationMs: number,
+  atMs = context.clock(),
 ): void {
-  const atMs = context.clock()
   const { requestId, via } = asking
   const { method, path, ip } = request
   // An API's callers are of its workspace, and its record, unlike theirs, is always at hand.

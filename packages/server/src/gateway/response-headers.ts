@@ -1,4 +1,4 @@
-import { type Decision, limitHeaders } from '@credence/core'
+import { type Decision, limitLines } from '@credence/core'
 import { dpopNonceOf } from '../http/problem.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 
@@ -14,13 +14,28 @@ const DROPPED_FOR_OURS: ReadonlySet<string> = new Set([...DROPPED, 'ratelimit', 
 /** The header lines that are not for the connection to the upstream: name, value, name, value …. */
 export function endToEnd(raw: readonly Buffer[], dropped = DROPPED): string[] {
   const headers: string[] = []
-  const ofThisHop = connectionOptionsOf(raw)
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]!.toString('latin1')
+  const lines = textsOf(raw)
+  const ofThisHop = connectionOptionsOf(lines)
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = lines[i]!
     const lower = name.toLowerCase()
-    if (!dropped.has(lower) && !ofThisHop?.has(lower)) headers.push(name, raw[i + 1]!.toString('latin1'))
+    if (!dropped.has(lower) && !ofThisHop?.has(lower)) headers.push(name, lines[i + 1]!)
   }
   return headers
+}
+
+/** Nearly always all are pieces of one chunk that was read from the connection: then that is made a text once. */
+function textsOf(raw: readonly Buffer[]): string[] {
+  const [first, last] = [raw[0], raw.at(-1)]
+  if (first === undefined || last === undefined) return []
+  const { buffer, byteOffset: start } = first
+  const end = last.byteOffset + last.length
+  const areOfOne = raw.every(
+    (part) => part.buffer === buffer && part.byteOffset >= start && part.byteOffset + part.length <= end,
+  )
+  if (!areOfOne) return raw.map((part) => part.toString('latin1'))
+  const chunk = Buffer.from(buffer, start, end - start).toString('latin1')
+  return raw.map((part) => chunk.slice(part.byteOffset - start, part.byteOffset - start + part.length))
 }
 
 /**
@@ -31,8 +46,7 @@ export function responseHeaders(raw: readonly Buffer[], decision: Decision, requ
   const { limits, retryAfterSeconds } = decision
   const headers = endToEnd(raw, limits.length === 0 ? DROPPED : DROPPED_FOR_OURS)
   if (limits.length > 0) {
-    const ours = limitHeaders(limits, retryAfterSeconds)
-    for (const name in ours) headers.push(name, ours[name]!)
+    for (const part of limitLines(limits, retryAfterSeconds)) headers.push(part)
   }
   const nonce = dpopNonceOf(decision)
   if (nonce !== null) headers.push('DPoP-Nonce', nonce)
@@ -40,11 +54,11 @@ export function responseHeaders(raw: readonly Buffer[], decision: Decision, requ
   return headers
 }
 
-function connectionOptionsOf(raw: readonly Buffer[]): ReadonlySet<string> | null {
+function connectionOptionsOf(lines: readonly string[]): ReadonlySet<string> | null {
   let options: Set<string> | null = null
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (raw[i]!.length !== 10 || raw[i]!.toString('latin1').toLowerCase() !== 'connection') continue
-    const value = raw[i + 1]!.toString('latin1').toLowerCase()
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    if (lines[i]!.length !== 10 || lines[i]!.toLowerCase() !== 'connection') continue
+    const value = lines[i + 1]!.toLowerCase()
     if (value === 'keep-alive' || value === 'close') continue
     options ??= new Set()
     for (const option of value.split(',')) options.add(option.trim())

@@ -5,7 +5,7 @@ import {
   findHeader,
   type HttpAnswer,
   LookupUnavailable,
-  limitHeaders,
+  limitLines,
   refuse,
 } from '@credence/core'
 import type { Context } from '../context.ts'
@@ -218,8 +218,7 @@ function writeAllowed(
 ): void {
   const headers = proxyIdentity(decision, requestId, identityTokens)
   if (decision.limits.length > 0) {
-    const limits = limitHeaders(decision.limits, decision.retryAfterSeconds)
-    for (const name in limits) headers.push(name, limits[name]!)
+    for (const part of limitLines(decision.limits, decision.retryAfterSeconds)) headers.push(part)
   }
   const nonce = dpopNonceOf(decision)
   if (nonce !== null) headers.push('DPoP-Nonce', nonce)
