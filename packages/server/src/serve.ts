@@ -6,12 +6,14 @@ import { configFrom, onHost, type Streams, stopSignal } from './host.ts'
 import { HostProblem } from './host-problem.ts'
 import { createLog } from './observe/log.ts'
 import type { Instead, Server } from './server.ts'
+import { shrinkHeap } from './shrink-heap.ts'
 
 /** Runs the server until a signal ends it. @returns the exit code */
 export function run(env: Environment, streams: Streams): Promise<number> {
   return onHost(streams, async () => {
     const stopped = stopSignal()
     const server = await serve(configFrom(env))
+    shrinkHeap()
     streams.stdout.write(banner(server))
     const failed = server.failed.then((problem) => ({ problem }))
     const end = await Promise.race([stopped, failed])

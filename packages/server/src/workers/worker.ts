@@ -6,6 +6,7 @@ import { BEAT_EVERY_MS } from '../members.ts'
 import { createLog } from '../observe/log.ts'
 import { viewOfOne } from '../observe/node-view.ts'
 import { type Listening, startServing } from '../serving.ts'
+import { shrinkHeap } from '../shrink-heap.ts'
 import { every } from '../timers.ts'
 import type { Channel } from './ipc.ts'
 import type { NodeService, PrimaryService, WorkerService, WorkerStart } from './protocol.ts'
@@ -22,7 +23,9 @@ export async function runWorker(channel: Channel): Promise<void> {
   void channel.ended.then(() => process.exit(0))
   const primary = channel.remote<PrimaryService>('primary')
   try {
-    await primary.ready(await startWorker(channel, await primary.begin()))
+    const listening = await startWorker(channel, await primary.begin())
+    shrinkHeap()
+    await primary.ready(listening)
   } catch (error) {
     await primary.failed(error instanceof Error ? error.message : 'it failed without saying why')
     if (!isMendable(error)) throw error
