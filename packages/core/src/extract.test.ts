@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type ExtractRules, extract, MAX_CREDENTIAL_LENGTH } from './extract.ts'
-import { checkProperty } from './testing/rounds.ts'
+import { type ExtractRules, extract, MAX_CREDENTIAL_LENGTH, soleBearer } from './extract.ts'
+import { checkProperty, refutes } from './testing/rounds.ts'
 
 const plain: ExtractRules = { credentialHeader: null, queryParameter: null }
 const codeOf = (headers: string[], query = '', rules = plain) => {
@@ -82,5 +82,62 @@ describe('extract', () => {
         extract(pairs.flat(), query, { credentialHeader: 'x-other', queryParameter: 'key' })
       }),
     )
+  })
+})
+
+describe('soleBearer', () => {
+  const values = [
+    'Bearer abc',
+    'Bearer abd',
+    'bearer abc',
+    'Bearer a b',
+    'Bearer ',
+    'Basic dTpw',
+    'DPoP abc',
+    'abc',
+  ]
+  const lines = fc.array(
+    fc.tuple(
+      fc.constantFrom('Authorization', 'authorization', 'X-API-Key', 'X-Acme-Key', 'Accept'),
+      fc.constantFrom(...values),
+    ),
+    { maxLength: 3 },
+  )
+  const anyRules = fc.record({
+    credentialHeader: fc.constantFrom(null, 'x-acme-key', 'authorization'),
+    queryParameter: fc.constantFrom(null, 'key'),
+  })
+  const anyQuery = fc.constantFrom('', '?', '?key=abc', '?other=1')
+
+  /** What has the form of a credential is what `extract` finds, in the same place; and the usual request is one of these. */
+  const agrees = (sole: typeof soleBearer) =>
+    fc.property(lines, anyQuery, anyRules, (lines, query, rules) => {
+      const headers = lines.flat()
+      const found = sole(headers, query, rules)
+      const extraction = extract(headers, query, rules)
+      if (found === null) {
+        assert.notEqual(
+          JSON.stringify([lines, query]),
+          JSON.stringify([[['Authorization', 'Bearer abc']], '']),
+        )
+      } else if (extraction.type === 'presented') assert.deepEqual(found, extraction.presented)
+      else {
+        assert.equal(extraction.code, 'MALFORMED')
+        assert.ok(!/^[a-z]+$/.test(found.value), `${found.value} has the form of a credential`)
+      }
+    })
+
+  it('finds what extract finds, where only one thing is presented, and looks at no form', () => {
+    checkProperty('soleBearer', 3000, agrees(soleBearer))
+    assert.equal(
+      soleBearer(['Authorization', `Bearer ${'a'.repeat(MAX_CREDENTIAL_LENGTH)}`], '', plain),
+      null,
+    )
+  })
+
+  it('negative control: one that overlooks a second place is found out', () => {
+    const overlooks: typeof soleBearer = (headers, query, rules) =>
+      soleBearer(headers.slice(0, 2), query, { ...rules, queryParameter: null })
+    assert.ok(refutes(3000, agrees(overlooks)))
   })
 })

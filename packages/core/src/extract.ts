@@ -65,6 +65,25 @@ export function extract(headers: RawHeaders, query: string, rules: ExtractRules)
     : { type: 'presented', presented: found }
 }
 
+/**
+ * What a request presents that presents nothing but one `Authorization: Bearer`, as nearly all do; null: it is not one of
+ * those. Whether it has the form of a credential is not looked at, which for a JWT takes as long as all else that is done
+ * about it: what was proven before has it.
+ */
+export function soleBearer(headers: RawHeaders, query: string, rules: ExtractRules): Presented | null {
+  if (rules.queryParameter !== null && query.length > 1) return null
+  let at = -1
+  for (const { name } of placesOf(rules)) {
+    const found = findHeader(headers, name, 0)
+    if (name === AUTHORIZATION) at = found
+    else if (found !== -1) return null
+  }
+  if (at === -1 || findHeader(headers, AUTHORIZATION, at + 1) !== -1) return null
+  const value = headers[at]!
+  if (value.length > MAX_CREDENTIAL_LENGTH || !value.startsWith(BEARER)) return null
+  return { scheme: 'bearer', value: value.slice(BEARER.length) }
+}
+
 /** Where a credential may stand, and how it is read there. */
 interface Place {
   readonly where: string
@@ -76,8 +95,11 @@ interface HeaderPlace extends Place {
   readonly name: string
 }
 
+const AUTHORIZATION = 'authorization'
+/** As nearly everybody writes it. */
+const BEARER = 'Bearer '
 const EVERYWHERE: readonly HeaderPlace[] = [
-  { where: 'Authorization', name: 'authorization', read: readAuthorization },
+  { where: 'Authorization', name: AUTHORIZATION, read: readAuthorization },
   { where: 'X-API-Key', name: 'x-api-key', read: readBareKey },
 ]
 
@@ -112,8 +134,7 @@ export function readAuthorization(value: string): Presented | null {
 }
 
 function schemeOf(value: string): (typeof SCHEMES)[number] | null {
-  // As nearly everybody writes it.
-  if (value.startsWith('Bearer ')) return 'bearer'
+  if (value.startsWith(BEARER)) return 'bearer'
   const space = value.indexOf(' ')
   const written = value.slice(0, Math.max(0, space)).toLowerCase()
   return SCHEMES.find((scheme) => scheme === written) ?? null

@@ -38,6 +38,8 @@ export interface Presentation {
   /** What the route asks for; null: nothing. */
   readonly routeScopes: ScopeExpression | null
   readonly presented: Presented
+  /** False: its form was not looked at, so it counts only where it was proven before. */
+  readonly isRead: boolean
   /** Under which the proof cache remembers it. */
   readonly proofKey: string
   readonly reading: Reading

@@ -4,7 +4,7 @@ import { type FoundCaller, isBoundAt, type LivingCaller } from './caller.ts'
 import { type BindingRefusal, checkBinding, needsProof } from './check-binding.ts'
 import { checkConditions } from './condition.ts'
 import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
-import type { Presented } from './extract.ts'
+import { type Presented, soleBearer } from './extract.ts'
 import {
   completeCaller,
   findCaller,
@@ -87,10 +87,11 @@ export function present(
   if (route?.public && request.scopes === null) return passPublic(api, route)
 
   const routeScopes = matched?.expression ?? null
-  const presented = presentedIn(request, api, route?.accepts ?? api.accepts)
+  const sole = request.credential === null ? soleBearer(request.headers, request.query, api) : null
+  const presented = sole ?? presentedIn(request, api, route?.accepts ?? api.accepts)
   if ('code' in presented) return refuse(api, 'extract', presented.code, presented.detail, route)
   const proofKey = proofKeyOf(presented, verifier)
-  return { api, route, routeScopes, presented, proofKey, reading, request }
+  return { api, route, routeScopes, presented, isRead: sole === null, proofKey, reading, request }
 }
 
 /**
@@ -104,12 +105,14 @@ export function runPresented(
   claims: ProofClaims | null,
   nowMs: number,
 ): Decision | Promise<Decision> {
-  const { presented, routeScopes, request } = presentation
+  const { api, route, presented, isRead, routeScopes, request } = presentation
   if (recalled !== null) {
     return needsProof(recalled.isBound, presented)
       ? decideAboutBound(recalled, presented, routeScopes, request, verifier, claims)
       : decideAbout(recalled, routeScopes, request, verifier, nowMs)
   }
+  const read = isRead ? presented : presentedIn(request, api, route?.accepts ?? api.accepts)
+  if ('code' in read) return refuse(api, 'extract', read.code, read.detail, route)
   return findCaller(presentation, verifier).then((found) =>
     'code' in found ? found : decideAboutFound(found, presented, routeScopes, request, verifier, claims),
   )
