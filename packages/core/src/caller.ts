@@ -29,8 +29,8 @@ export interface Caller extends Identity {
   /** Whether it has to prove that it holds a key. */
   readonly isBound: boolean
   /**
-   * A small whole number for whoever keeps something about each caller: its own for as long as it is prepared, unless so
-   * many others were prepared meanwhile that they began again with the first. Null: it is not prepared.
+   * For whoever keeps something about each caller: a whole number from 1 that no other prepared caller has or had. They
+   * follow each other, so that those of the callers that are kept fall into different rows. Null: it is not prepared.
    */
   readonly seat: number | null
 }
@@ -121,7 +121,7 @@ export function prepareCaller(
 }
 
 /** Of a caller that is not kept yet. */
-const NO_SEAT = -1
+const NO_SEAT = 0
 const NO_OTHERS: readonly Slot<unknown>[] = []
 
 /** Null: one of them is not cached. */

@@ -42,15 +42,13 @@ export class ProofCache {
   /** By the first bits of the key: a Map compares numbers without reading them from where strings lie. */
   readonly #entries: BoundedMap<number, Entry>
 
-  readonly #seats: number
-  #nextSeat = 0
+  #lastSeat = 0
   /** Of what was read ahead; see readAhead. */
   readSum = 0
 
   constructor(maxEntries: number, randomBytes: RandomBytes) {
     // ASCII, so that what is hashed need not be transcoded first.
     this.#salt = Buffer.from(randomBytes(16)).toString('base64')
-    this.#seats = maxEntries
     this.#entries = new BoundedMap(maxEntries, maxEntries * BYTES_PER_ENTRY, bytesOf)
   }
 
@@ -87,9 +85,8 @@ export class ProofCache {
   prepare(key: string, caller: PreparedCaller): void {
     const entry = this.#entryOf(key)
     if (entry === undefined) return
-    caller.seat = this.#nextSeat
-    // As many as there can be entries: by then the first ones are free again, but for those used ever since.
-    this.#nextSeat = (caller.seat + 1) % this.#seats
+    this.#lastSeat += 1
+    caller.seat = this.#lastSeat
     this.#entries.set(firstBits(key), { ...entry, caller })
   }
 

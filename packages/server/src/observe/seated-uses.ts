@@ -1,9 +1,19 @@
-import type { CredentialRecord } from '@credence/core'
+/** Of which credential, and of which version of its secret, a use is counted. */
+export interface UsedBy {
+  readonly workspaceId: string
+  readonly credentialId: string
+  readonly version: number
+}
+
+/** What is known of one use. */
+export interface Use {
+  readonly atMs: number
+  readonly ip: string | null
+  readonly userAgent: string | null
+}
 
 /** Uses of one version of a credential, summed up. */
-export interface Uses {
-  readonly credential: CredentialRecord
-  readonly version: number
+export interface Uses extends UsedBy {
   readonly count: number
   readonly firstAtMs: number
   readonly lastAtMs: number
@@ -12,43 +22,64 @@ export interface Uses {
   readonly userAgent: string | null
 }
 
-type Use = Omit<Uses, 'count' | 'firstAtMs' | 'lastAtMs'> & { readonly atMs: number }
-
-const FACTS_PER_SEAT = 3
-const CREDENTIAL = 0
-const IP = 1
-const USER_AGENT = 2
-const NUMBERS_PER_SEAT = 4
-const VERSION = 0
+const TEXTS_PER_ROW = 4
+const WORKSPACE = 0
+const CREDENTIAL = 1
+const IP = 2
+const USER_AGENT = 3
+const NUMBERS_PER_ROW = 5
+const SEAT = 0
 const COUNT = 1
-const FIRST_AT = 2
-const LAST_AT = 3
-const FIRST_SEATS = 64
+const LAST_AT = 2
+const FIRST_AT = 3
+const VERSION = 4
+const FIRST_ROWS = 64
+/** The seat of a row that is nobody's; seats begin with 1. */
+const NOBODY = 0
 
 /**
  * Uses by the seat of the caller (Decision.seat). Nearly every request is counted here, and objects of which there are
- * many lie scattered in memory: rows that stand one behind the other take a third of the time.
+ * many lie scattered in memory: rows that stand one behind the other take a third of the time. A row keeps no record.
  */
 export class SeatedUses {
-  /** For each seat whose uses they are (null: nobody's), and the last one's address and user agent. */
-  readonly #facts: (CredentialRecord | string | null)[] = []
-  #numbers = new Float64Array(NUMBERS_PER_SEAT * FIRST_SEATS)
+  readonly #maxRows: number
+  #numbers = new Float64Array(NUMBERS_PER_ROW * FIRST_ROWS)
+  readonly #texts: (string | null)[] = []
   #taken: number[] = []
 
-  /** False: the seat holds the uses of somebody else, so this one has to be counted elsewhere. */
-  count(seat: number, { credential, version, atMs, ip, userAgent }: Use): boolean {
-    const at = NUMBERS_PER_SEAT * seat
-    const factsAt = FACTS_PER_SEAT * seat
-    const holder = this.#facts[factsAt + CREDENTIAL] ?? null
-    if (holder === null) this.#take(seat, credential, version, atMs)
-    else if (holder !== credential || this.#numbers[at + VERSION] !== version) return false
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows
+  }
+
+  /** Adds a use to those of its seat; false: there are none yet. */
+  count(seat: number, { atMs, ip, userAgent }: Use): boolean {
+    const row = seat % this.#maxRows
+    const at = NUMBERS_PER_ROW * row
+    if (this.#numbers[at + SEAT] !== seat) return false
     this.#numbers[at + COUNT]! += 1
     // A clock that was set back must not make the last use older than the first.
     if (atMs < this.#numbers[at + LAST_AT]!) return true
     this.#numbers[at + LAST_AT] = atMs
+    const textsAt = TEXTS_PER_ROW * row
     // What is written is read by the collector of young objects, each time: nearly always it stands there already.
-    if (this.#facts[factsAt + IP] !== ip) this.#facts[factsAt + IP] = ip
-    if (this.#facts[factsAt + USER_AGENT] !== userAgent) this.#facts[factsAt + USER_AGENT] = userAgent
+    if (this.#texts[textsAt + IP] !== ip) this.#texts[textsAt + IP] = ip
+    if (this.#texts[textsAt + USER_AGENT] !== userAgent) this.#texts[textsAt + USER_AGENT] = userAgent
+    return true
+  }
+
+  /** The first use of a seat; false: another seat has its row, so it has to be counted elsewhere. */
+  begin(seat: number, { workspaceId, credentialId, version }: UsedBy, { atMs, ip, userAgent }: Use): boolean {
+    const row = seat % this.#maxRows
+    this.#makeRoom(row)
+    const at = NUMBERS_PER_ROW * row
+    if (this.#numbers[at + SEAT] !== NOBODY) return false
+    this.#numbers.set([seat, 1, atMs, atMs, version], at)
+    const textsAt = TEXTS_PER_ROW * row
+    this.#texts[textsAt + WORKSPACE] = workspaceId
+    this.#texts[textsAt + CREDENTIAL] = credentialId
+    this.#texts[textsAt + IP] = ip
+    this.#texts[textsAt + USER_AGENT] = userAgent
+    this.#taken.push(row)
     return true
   }
 
@@ -56,37 +87,29 @@ export class SeatedUses {
   take(): Uses[] {
     const taken = this.#taken
     this.#taken = []
-    return taken.map((seat) => {
-      const at = NUMBERS_PER_SEAT * seat
-      const factsAt = FACTS_PER_SEAT * seat
-      const uses = {
-        credential: this.#facts[factsAt + CREDENTIAL] as CredentialRecord,
+    return taken.map((row) => {
+      const at = NUMBERS_PER_ROW * row
+      const textsAt = TEXTS_PER_ROW * row
+      this.#numbers[at + SEAT] = NOBODY
+      return {
+        workspaceId: this.#texts[textsAt + WORKSPACE]!,
+        credentialId: this.#texts[textsAt + CREDENTIAL]!,
         version: this.#numbers[at + VERSION]!,
         count: this.#numbers[at + COUNT]!,
         firstAtMs: this.#numbers[at + FIRST_AT]!,
         lastAtMs: this.#numbers[at + LAST_AT]!,
-        ip: this.#facts[factsAt + IP] as string | null,
-        userAgent: this.#facts[factsAt + USER_AGENT] as string | null,
+        ip: this.#texts[textsAt + IP]!,
+        userAgent: this.#texts[textsAt + USER_AGENT]!,
       }
-      this.#facts[factsAt + CREDENTIAL] = null
-      return uses
     })
   }
 
-  #take(seat: number, credential: CredentialRecord, version: number, atMs: number): void {
-    const factsAt = FACTS_PER_SEAT * seat
-    while (this.#facts.length < factsAt + FACTS_PER_SEAT) this.#facts.push(null)
-    const at = NUMBERS_PER_SEAT * seat
-    if (at >= this.#numbers.length) {
-      const grown = new Float64Array(Math.max(2 * this.#numbers.length, at + NUMBERS_PER_SEAT))
-      grown.set(this.#numbers)
-      this.#numbers = grown
-    }
-    this.#facts[factsAt + CREDENTIAL] = credential
-    this.#numbers[at + VERSION] = version
-    this.#numbers[at + COUNT] = 0
-    this.#numbers[at + FIRST_AT] = atMs
-    this.#numbers[at + LAST_AT] = atMs
-    this.#taken.push(seat)
+  #makeRoom(row: number): void {
+    while (this.#texts.length < TEXTS_PER_ROW * (row + 1)) this.#texts.push(null)
+    const needed = NUMBERS_PER_ROW * (row + 1)
+    if (needed <= this.#numbers.length) return
+    const grown = new Float64Array(Math.max(2 * this.#numbers.length, needed))
+    grown.set(this.#numbers)
+    this.#numbers = grown
   }
 }

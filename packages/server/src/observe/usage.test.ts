@@ -314,12 +314,12 @@ test('together with a store, everything recorded is read back exactly once', asy
 
 test('uses are one sum, whether the caller has a seat or not, also where seats are shared', async () => {
   const { usage, script } = recorder()
-  for (const atMs of [4, 6]) usage.record({ ...decision(), seat: 0 }, facts(atMs, 'seated'))
+  for (const atMs of [4, 6]) usage.record({ ...decision(), seat: 1 }, facts(atMs, 'seated'))
   usage.record(decision(), facts(2, 'not seated'))
-  usage.record({ ...decision('VALID', 2), seat: 0 }, facts(5))
-  usage.record({ ...decision('RATE_LIMITED'), seat: 0 }, facts(7))
+  usage.record({ ...decision('VALID', 2), seat: 101 }, facts(5))
+  usage.record({ ...decision('RATE_LIMITED'), seat: 1 }, facts(7))
   assert.equal(usage.peek(ID).find(({ version, code }) => version === 1 && code === 'VALID')?.count, 3)
-  usage.record({ ...decision(), seat: 0 }, facts(8, 'seated'))
+  usage.record({ ...decision(), seat: 1 }, facts(8, 'seated'))
   assert.ok(await usage.flush())
   const flushed = script.batches[0]!.map(({ version, code, count, firstAtMs, lastAtMs, lastUserAgent }) => ({
     ...{ version, code, count, firstAtMs, lastAtMs, lastUserAgent },

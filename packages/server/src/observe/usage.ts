@@ -1,7 +1,13 @@
-import { type Decision, type RawHeaders, singleHeader, type VerdictCode } from '@credence/core'
+import {
+  type CredentialRecord,
+  type Decision,
+  type RawHeaders,
+  singleHeader,
+  type VerdictCode,
+} from '@credence/core'
 import type { UsageDelta, UsageStore } from '../store/usage-port.ts'
 import { redactSecrets } from './redact.ts'
-import { SeatedUses, type Uses } from './seated-uses.ts'
+import { SeatedUses, type UsedBy, type Uses } from './seated-uses.ts'
 import { withoutControls } from './terminal-text.ts'
 
 /** What is noted about a use besides the decision. */
@@ -48,7 +54,7 @@ export class UsageRecorder {
   readonly #options: UsageOptions
   readonly #stopTimer: () => void
   /** Most uses, which are not among the pending ones yet. */
-  readonly #seated = new SeatedUses()
+  readonly #seated: SeatedUses
   #pending: Entries = new Map()
   #pendingCount = 0
   /** What the flush under way, or to be repeated, has taken: neither waiting nor known to be written. */
@@ -61,6 +67,7 @@ export class UsageRecorder {
 
   constructor(options: UsageOptions) {
     this.#options = options
+    this.#seated = new SeatedUses(options.maxEntries)
     this.#stopTimer = options.every(options.flushEveryMs, () => {
       // Behind a store that hangs, ticks must not queue up.
       if (this.#flushing === null) void this.flush()
@@ -71,9 +78,13 @@ export class UsageRecorder {
     const { credential, version, code, seat } = decision
     if (credential === null || version === null) return
     const { atMs, ip, headers } = facts
-    const use = { credential, version, atMs, ip, userAgent: waitingUserAgent(headers) }
-    if (seat !== null && code === 'VALID' && this.#seated.count(seat, use)) return
-    this.#add({ ...use, count: 1, firstAtMs: atMs, lastAtMs: atMs }, code)
+    const use = { atMs, ip, userAgent: waitingUserAgent(headers) }
+    const isSeated = seat !== null && code === 'VALID'
+    if (isSeated && this.#seated.count(seat, use)) return
+    const by = usedBy(credential, version)
+    if (isSeated && this.#seated.begin(seat, by, use)) return
+    const { userAgent } = use
+    this.#add({ ...by, ip, userAgent, count: 1, firstAtMs: atMs, lastAtMs: atMs }, code)
   }
 
   /**
@@ -165,15 +176,8 @@ export class UsageRecorder {
     else addUses(entry, uses)
   }
 
-  /**
-   * The entry to count on, made if there is room for it; null: there is none.
-   * Whoever uses an access token uses the credential that it came from: counted there, so that it is known when that was
-   * used last, and not for the token, of which there may be millions.
-   */
-  #entryFor({ credential, version: presented, firstAtMs }: Uses, code: VerdictCode): Entry | null {
-    const version = credential.parentVersion ?? presented
-    const { id, parentId, workspaceId } = credential
-    const credentialId = parentId ?? id
+  /** The entry to count on, made if there is room for it; null: there is none. */
+  #entryFor({ workspaceId, credentialId, version, firstAtMs }: Uses, code: VerdictCode): Entry | null {
     let last: Entry | null = null
     for (let entry = this.#pending.get(credentialId) ?? null; entry !== null; entry = entry.next) {
       if (entry.version === version && entry.code === code) return entry
@@ -197,6 +201,14 @@ export class UsageRecorder {
     this.#pendingCount++
     return made
   }
+}
+
+/**
+ * Whoever uses an access token uses the credential that it came from: counted there, so that it is known when that was
+ * used last, and not for the token, of which there may be millions.
+ */
+function usedBy({ id, parentId, parentVersion, workspaceId }: CredentialRecord, version: number): UsedBy {
+  return { workspaceId, credentialId: parentId ?? id, version: parentVersion ?? version }
 }
 
 function addUses(entry: Entry, { count, firstAtMs, lastAtMs, ip, userAgent }: Uses): void {
