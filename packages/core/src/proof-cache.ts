@@ -41,7 +41,6 @@ export class ProofCache {
   readonly #salt: string
   /** By the first bits of the key: a Map compares numbers without reading them from where strings lie. */
   readonly #entries: BoundedMap<number, Entry>
-
   #lastSeat = 0
   /** Of what was read ahead; see readAhead. */
   readSum = 0

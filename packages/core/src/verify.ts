@@ -36,26 +36,31 @@ export function verifyAll(
 ): (Decision | Promise<Decision>)[] {
   const { proofs } = verifier
   const presentations = requests.map((request) => presentEarly(request, verifier))
-  const prepared = proofs.callersOf(presentations.map((one) => one?.proofKey ?? null))
+  const prepared = proofs.callersOf(presentations.map((one) => (isOpen(one) ? one.proofKey : null)))
   const nowMs = verifier.clock()
-  const recalled = presentations.map(
-    (one, at) => one && prepared[at]! && recall(one, prepared[at]!, verifier, nowMs),
-  )
+  const recalled = presentations.map((one, at) => {
+    const caller = prepared[at]!
+    return caller !== null && isOpen(one) ? recall(one, caller, verifier, nowMs) : null
+  })
   return requests.map((request, at) => {
-    const presentation = presentations[at]!
-    if (presentation === null) return verifyNow(request, verifier)
+    const one = presentations[at]!
+    if (one === null) return verifyNow(request, verifier)
     const run = (claims: ProofClaims | null) =>
-      runPresented(presentation, recalled[at]!, verifier, claims, nowMs)
+      isOpen(one) ? runPresented(one, recalled[at]!, verifier, claims, nowMs) : one
     return verifyBy(run, request, verifier)
   })
 }
 
-/** Null: there is none, or it is to be read anew, or what is wrong with it is found out by verifyNow. */
-function presentEarly(request: VerifyRequest, verifier: Verifier): Presentation | null {
+/** Whether the first checks left it open what is decided. */
+function isOpen(one: Presentation | Decision | null): one is Presentation {
+  return one !== null && !('code' in one)
+}
+
+/** What the first checks say; null: the API is not known or to be read anew, or they failed, as they will in verifyNow. */
+function presentEarly(request: VerifyRequest, verifier: Verifier): Presentation | Decision | null {
   if (request.api === null || request.fresh) return null
   try {
-    const presentation = present(request.api, request, FROM_CACHE, verifier)
-    return 'code' in presentation ? null : presentation
+    return present(request.api, request, FROM_CACHE, verifier)
   } catch {
     // One request's fault is no other's.
     return null
