@@ -14,13 +14,16 @@ export interface Rate {
   readonly max: number
 }
 
-/** Measures each once unrecorded, so that all is warm, then `rounds` times in turns. */
+/** A server has compiled what it runs after the first of these, and, after its first collection while idle, once more. */
+const WARMING_ROUNDS = 3
+
+/** Measures each a few times unrecorded, so that all is warm, then `rounds` times in turns. */
 export async function inTurns(contestants: readonly Contestant[], rounds: number): Promise<Rate[]> {
   const measured = contestants.map((): number[] => [])
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = -WARMING_ROUNDS; round < rounds; round++) {
     for (const [i, { measure }] of contestants.entries()) {
       const rate = await measure()
-      if (round > 0) measured[i]!.push(rate)
+      if (round >= 0) measured[i]!.push(rate)
     }
   }
   return contestants.map(({ name }, i) => rateOf(name, measured[i]!))

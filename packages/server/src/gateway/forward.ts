@@ -9,6 +9,7 @@ import { sendAnswer } from './answer.ts'
 import { RequestBody } from './request-body.ts'
 import { endToEnd, responseHeaders } from './response-headers.ts'
 import type { SlowCallers } from './slow-callers.ts'
+import type { Awaited, Pending, SlowUpstreams } from './slow-upstreams.ts'
 import { upstreamHeaders, upstreamQuery } from './upstream-headers.ts'
 
 export interface Exchange {
@@ -19,6 +20,7 @@ export interface Exchange {
   /** False while the gateway shuts down: then every answer ends its connection. */
   readonly keepsAlive: () => boolean
   readonly slowCallers: SlowCallers
+  readonly slowUpstreams: SlowUpstreams
   /** Ends a response at the end of this turn; see turn.ts. */
   readonly finish: (ending: Ending) => void
 }
@@ -41,6 +43,8 @@ export function dispatchOptions({ context, request, admitted }: Exchange): Dispa
     method: method as Dispatcher.HttpMethod,
     headers: upstreamHeaders(forwarded, peer, api, decision, requestId, context),
     body: null,
+    // Whether more requests may follow on the connection before this one is answered: they never do.
+    blocking: false,
   }
 }
 
@@ -66,7 +70,9 @@ function lengthOf(headers: readonly string[]): number {
 }
 
 /** Undici's raw interface: header lines as they stood on the wire, and no stream in between. */
-export class Relay implements Dispatcher.DispatchHandler {
+export class Relay implements Dispatcher.DispatchHandler, Pending {
+  movedAtLook = 0
+  place: number | null = null
   readonly #exchange: Exchange
   readonly #body: RequestBody | null
   #abort: ((error?: Error) => void) | null = null
@@ -92,12 +98,34 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   /** From here on somebody else looks after the two connections. */
   protected release(): void {
+    this.#end()
+  }
+
+  awaited(): Awaited {
+    const { request, response } = this.#exchange
+    if (response.headersSent) return response.writableNeedDrain ? null : 'body'
+    // What its sender does not send is no fault of the upstream's; what it does not take is.
+    const isSent = this.#body === null || request.complete || request.isPaused()
+    return isSent ? 'head' : null
+  }
+
+  giveUp(): void {
+    this.#abort?.(new UpstreamSilent())
+  }
+
+  #end(): void {
     this.#isDone = true
+    this.#exchange.slowUpstreams.leave(this)
   }
 
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort
     if (this.#isGone) abort(new Error('the caller went away'))
+    else this.#exchange.slowUpstreams.watch(this)
+  }
+
+  onBodySent(): void {
+    this.#exchange.slowUpstreams.moved(this)
   }
 
   onUpgrade(_status: number, _rawHeaders: Buffer[], socket: Duplex): void {
@@ -107,7 +135,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void): boolean {
-    const { response, admitted, context, keepsAlive } = this.#exchange
+    const { response, admitted, context, keepsAlive, slowUpstreams } = this.#exchange
+    slowUpstreams.moved(this)
     if (status < 200) {
       // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2); Node learnt to write all of them in 26.2.
       if (this.#exchange.request.httpVersion === '1.1')
@@ -124,7 +153,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    const { response } = this.#exchange
+    const { response, slowUpstreams } = this.#exchange
+    slowUpstreams.moved(this)
     if (chunk.length === this.#length && chunk.length <= SMALL_BYTES) {
       this.#small = chunk.toString('latin1')
       return true
@@ -135,7 +165,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onComplete(trailers: Buffer[] | string[] | null): void {
-    this.#isDone = true
+    this.#end()
     const { response } = this.#exchange
     if (trailers !== null && trailers.length > 0) addTrailers(response, trailers)
     // As a string of bytes it goes out in one piece with the head, which halves the cost of writing.
@@ -144,7 +174,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
-    this.#isDone = true
+    this.#end()
     if (this.#isGone) return
     this.#fail(faultOf(error), error)
   }
@@ -170,12 +200,15 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 }
 
-const TIMEOUTS = new Set([
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-  'ETIMEDOUT',
-])
+class UpstreamSilent extends Error {
+  readonly code = 'ETIMEDOUT'
+
+  constructor() {
+    super('nothing came from the upstream for too long')
+  }
+}
+
+const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 
 function faultOf(error: Error): 'UPSTREAM_TIMEOUT' | 'UPSTREAM_UNREACHABLE' {
   return 'code' in error && TIMEOUTS.has(String(error.code)) ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE'

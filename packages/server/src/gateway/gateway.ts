@@ -17,6 +17,7 @@ import { type Ending, type Exchange, forward } from './forward.ts'
 import { MountTable } from './mount-table.ts'
 import { OVERDUE_CHECK_MS, serverOptionsOf } from './server-options.ts'
 import { SlowCallers } from './slow-callers.ts'
+import { SlowUpstreams } from './slow-upstreams.ts'
 import { openTunnel, responseOn } from './tunnel.ts'
 import { UpstreamPools } from './upstream-pools.ts'
 
@@ -38,6 +39,9 @@ interface Arrived {
 /** A caller of whom no content is to come. */
 const NOTHING_TO_ASK = () => {}
 
+/** A response that is silent for longer is given up. Streams of events send a comment more often than that. */
+const SILENCE_MS = 300_000
+
 /** While shutting down: how often connections that have become idle are closed. */
 const IDLE_CHECK_MS = 50
 
@@ -51,13 +55,14 @@ export class Gateway {
   readonly #pools: UpstreamPools
   readonly #admissions: Admissions
   readonly #slowCallers: SlowCallers
+  readonly #slowUpstreams: SlowUpstreams
   readonly #tunnels = new Set<Duplex>()
   /** The newest answer on each connection; answers go out in order, so the others end before it does. */
   readonly #answering = new WeakMap<Socket, ServerResponse>()
   /** Connections on which a malformed request came: nothing behind it can be told apart. */
   readonly #ended = new WeakSet<Socket>()
   readonly #finish = atEndOfTurn<Ending>((all) => {
-    for (const { response, body } of all) response.end(body, 'latin1')
+    for (const ending of all) endWhole(ending)
   })
   readonly #keepsAlive = () => !this.#isClosing
   #isClosing = false
@@ -68,10 +73,15 @@ export class Gateway {
     this.#pools = new UpstreamPools({
       rulesFor: (workspaceId) => upstreamRulesFor(context, workspaceId),
       resolve: options.resolve ?? resolveAll,
-      timeoutMs: config.gatewayUpstreamTimeoutSeconds * 1000,
+      connectMs: config.gatewayUpstreamTimeoutSeconds * 1000,
     })
     const mounts = new MountTable(directory, (origins) => this.#pools.retain(origins))
     this.#slowCallers = slowCallersOf(context)
+    this.#slowUpstreams = new SlowUpstreams({
+      headMs: config.gatewayUpstreamTimeoutSeconds * 1000,
+      bodyMs: SILENCE_MS,
+      checkEveryMs: OVERDUE_CHECK_MS,
+    })
     this.#admissions = new Admissions(context, mounts, (request) => this.#slowCallers.expectBody(request))
     const serverOptions = serverOptionsOf(context.config)
     const { tls } = options
@@ -101,7 +111,10 @@ export class Gateway {
     server.on('connect', (_request: IncomingMessage, socket: Socket) =>
       this.#refuseBytes(socket, 'INVALID_REQUEST'),
     )
-    const check = setInterval(() => this.#slowCallers.check(), OVERDUE_CHECK_MS)
+    const check = setInterval(() => {
+      this.#slowCallers.check()
+      this.#slowUpstreams.check()
+    }, OVERDUE_CHECK_MS)
     check.unref()
     server.on('close', () => clearInterval(check))
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
@@ -218,6 +231,7 @@ export class Gateway {
       admitted,
       keepsAlive: this.#keepsAlive,
       slowCallers: this.#slowCallers,
+      slowUpstreams: this.#slowUpstreams,
       finish: this.#finish,
     }
   }
@@ -275,6 +289,19 @@ export class Gateway {
     this.#tunnels.add(tunnel)
     tunnel.on('close', () => this.#tunnels.delete(tunnel))
   }
+}
+
+/**
+ * Head and body in one piece. What end() is given Node sends with an empty piece behind it, in a slower way that takes
+ * several; what is written before it goes out alone.
+ */
+function endWhole({ response, body }: Ending): void {
+  const { socket } = response
+  // Else Node waits for more to be written.
+  socket?.cork()
+  response.write(body, 'latin1')
+  socket?.uncork()
+  response.end()
 }
 
 /** Only what may pass, or what must be digested to know, is asked to send its body. */

@@ -1,3 +1,4 @@
+import { remembered } from '../remembered.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 
 /** What becomes of a request header on its way to the upstream. */
@@ -39,25 +40,17 @@ const DROPPED = new Set([...OF_THIS_HOP, ...OF_THE_PROXY, ...OVERRIDES])
 const DROPPED_PREFIXES = ['x-credence-', 'credence-', 'x-forwarded-', 'x-original-']
 const CREDENTIAL = new Set(['authorization', 'x-api-key'])
 
-/** Names come again and again. When somebody sends ever new ones, the map starts over. */
-const MAX_KNOWN = 2000
-const known = new Map<string, ReadName>()
+const MAX_REMEMBERED = 2000
 
 /**
  * CGI-like servers read `X_Credence_Principal` and `X-Credence-Principal` as one name (and some do so with any
  * punctuation), so a header counts as what it could be taken for.
  */
-export function readName(name: string): ReadName {
-  let read = known.get(name)
-  if (read === undefined) {
-    const lower = name.toLowerCase()
-    const folded = lower.replace(/[^a-z0-9]/g, '-')
-    read = { role: roleOf(lower, folded), folded }
-    if (known.size >= MAX_KNOWN) known.clear()
-    known.set(name, read)
-  }
-  return read
-}
+export const readName = remembered((name): ReadName => {
+  const lower = name.toLowerCase()
+  const folded = lower.replace(/[^a-z0-9]/g, '-')
+  return { role: roleOf(lower, folded), folded }
+}, MAX_REMEMBERED)
 
 function roleOf(lower: string, folded: string): HeaderRole {
   if (DROPPED.has(folded) || DROPPED_PREFIXES.some((prefix) => folded.startsWith(prefix))) return 'dropped'

@@ -11,15 +11,25 @@ const NOBODY = [...OF_A_CALLER, 'Stale'].flatMap((name) => [`X-Credence-${name}`
  * On a public route nobody was asked, and only the request's id is told.
  */
 export function identityHeaders(decision: Decision, requestId: string): string[] {
-  const headers = ['X-Credence-Request-Id', requestId]
   const { credential, principal, scopes, staleSeconds } = decision
-  if (credential === null || principal === null) return headers
+  if (credential === null || principal === null) return ['x-credence-request-id', requestId]
   const { id, name, externalId, workspaceId } = principal
-  headers.push('X-Credence-Principal', id, 'X-Credence-Principal-Name', percentEncoded(name))
-  if (externalId !== null) headers.push('X-Credence-External-Id', percentEncoded(externalId))
-  headers.push('X-Credence-Credential', credential.id, 'X-Credence-Scopes', joined(scopes))
-  headers.push('X-Credence-Workspace', workspaceId)
-  if (staleSeconds !== null) headers.push('X-Credence-Stale', String(staleSeconds))
+  const headers = [
+    'x-credence-request-id',
+    requestId,
+    'x-credence-principal',
+    id,
+    'x-credence-principal-name',
+    percentEncoded(name),
+    'x-credence-credential',
+    credential.id,
+    'x-credence-scopes',
+    joined(scopes),
+    'x-credence-workspace',
+    workspaceId,
+  ]
+  if (externalId !== null) headers.push('x-credence-external-id', percentEncoded(externalId))
+  if (staleSeconds !== null) headers.push('x-credence-stale', String(staleSeconds))
   return headers
 }
 
@@ -50,7 +60,10 @@ export function identityHeadersForProxy(decision: Decision, requestId: string): 
   ]
 }
 
-/** What tells the upstream who is calling: a JWT that it can verify, where its API says so, else plain headers. */
+/**
+ * What tells the upstream who is calling: a JWT that it can verify, where its API says so, else plain headers.
+ * @returns a list that is the caller's to go on with
+ */
 export function upstreamIdentity(
   decision: Decision,
   requestId: string,
@@ -58,8 +71,9 @@ export function upstreamIdentity(
 ): string[] {
   if (decision.api?.identityToken !== true) return identityHeaders(decision, requestId)
   const token = tokens.tokenFor(decision)
-  const headers = ['X-Credence-Request-Id', requestId]
-  return token === null ? headers : [...headers, IDENTITY_TOKEN_HEADER, token]
+  const headers = ['x-credence-request-id', requestId]
+  if (token !== null) headers.push(IDENTITY_TOKEN_HEADER, token)
+  return headers
 }
 
 /** The same for forward-auth: all that the proxy could hand on of what the caller sent is overwritten. */
@@ -74,7 +88,7 @@ export function proxyIdentity(
 }
 
 /** Of a name that the gateway strips when a caller sends it, as all that begin so. */
-const IDENTITY_TOKEN_HEADER = 'X-Credence-Identity'
+const IDENTITY_TOKEN_HEADER = 'x-credence-identity'
 
 function joined(scopes: readonly string[]): string {
   return scopes.length === 1 ? scopes[0]! : scopes.join(' ')

@@ -1,5 +1,11 @@
 import type { ApiRecord } from '@credence/core'
 import type { ApiDirectory } from '../api-directory.ts'
+import { remembered } from '../remembered.ts'
+
+const MAX_REMEMBERED = 1000
+
+/** Base path → API id. */
+type Mounts = ReadonlyMap<string, string>
 
 /**
  * Which API a request is for: host and base path. Among the mounts that fit, the longest base path wins, then a
@@ -8,8 +14,8 @@ import type { ApiDirectory } from '../api-directory.ts'
 export class MountTable {
   readonly #directory: ApiDirectory
   #version = -1
-  /** Host ('' for any) → base path → API id. */
-  #byHost = new Map<string, Map<string, string>>()
+  /** By value of the Host header ('' for none): the mounts that are looked at, in this order. */
+  #mountsAt: (host: string) => readonly Mounts[] = () => []
   #depth = 0
   readonly #onRebuilt: (origins: ReadonlySet<string>) => void
 
@@ -22,9 +28,7 @@ export class MountTable {
   /** @param host value of the Host header in lower case, or null; @param path in canonical form */
   find(host: string | null, path: string): string | null {
     if (this.#version !== this.#directory.version) this.#rebuild()
-    const tables = hostsOf(host)
-      .map((name) => this.#byHost.get(name))
-      .filter((table) => table !== undefined)
+    const tables = this.#mountsAt(host ?? '')
     // No base path has more segments than #depth, so a path of thousands of segments costs no more than that.
     for (let end = endOfSegments(path, this.#depth); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const id = firstIn(tables, path.slice(0, end))
@@ -35,6 +39,7 @@ export class MountTable {
 
   #rebuild(): void {
     this.#version = this.#directory.version
+    // '' for any host.
     const byHost = new Map<string, Map<string, string>>()
     const origins = new Set<string>()
     this.#depth = 0
@@ -47,7 +52,13 @@ export class MountTable {
       if (!table.has(api.basePath)) table.set(api.basePath, api.id)
       if (api.basePath !== '/') this.#depth = Math.max(this.#depth, api.basePath.split('/').length - 1)
     }
-    this.#byHost = byHost
+    this.#mountsAt = remembered(
+      (host) =>
+        hostsOf(host)
+          .map((name) => byHost.get(name))
+          .filter((mounts) => mounts !== undefined),
+      MAX_REMEMBERED,
+    )
     this.#onRebuilt(origins)
   }
 }
@@ -56,7 +67,7 @@ export class MountTable {
 export function isMountedAt(api: ApiRecord, host: string | null, path: string): boolean {
   return (
     api.upstream !== null &&
-    (api.host === null || hostsOf(host).includes(api.host.toLowerCase())) &&
+    (api.host === null || hostsOf(host ?? '').includes(api.host.toLowerCase())) &&
     (api.basePath === '/' || path === api.basePath || path.startsWith(`${api.basePath}/`))
   )
 }
@@ -68,14 +79,14 @@ export function pathBehindMount(api: ApiRecord, path: string): string {
 }
 
 /** Names under which a host may be mounted: with its port, without, and any. */
-function hostsOf(host: string | null): string[] {
-  if (host === null) return ['']
+function hostsOf(host: string): string[] {
+  if (host === '') return ['']
   const bare = host.replace(/:\d*$/, '')
   const name = bare.endsWith('.') ? bare.slice(0, -1) : bare
   return name === host ? [host, ''] : [host, name, '']
 }
 
-function firstIn(tables: readonly ReadonlyMap<string, string>[], basePath: string): string | null {
+function firstIn(tables: readonly Mounts[], basePath: string): string | null {
   for (const table of tables) {
     const id = table.get(basePath)
     if (id !== undefined) return id

@@ -1,5 +1,6 @@
 import { type Decision, limitLines } from '@credence/core'
 import { dpopNonceOf } from '../http/problem.ts'
+import { remembered } from '../remembered.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 
 /** For this connection only, or said by us. In lower case. */
@@ -8,18 +9,27 @@ const DROPPED: ReadonlySet<string> = new Set([
   'proxy-authentication-info',
   'credence-request-id',
 ])
-/** Where limits of ours applied: the upstream's would contradict them. */
-const DROPPED_FOR_OURS: ReadonlySet<string> = new Set([...DROPPED, 'ratelimit', 'ratelimit-policy'])
+const OF_LIMITS: ReadonlySet<string> = new Set(['ratelimit', 'ratelimit-policy'])
 
-/** The header lines that are not for the connection to the upstream: name, value, name, value …. */
-export function endToEnd(raw: readonly Buffer[], dropped = DROPPED): string[] {
+const MAX_REMEMBERED = 500
+const roleOf = remembered((name) => {
+  const lower = name.toLowerCase()
+  return DROPPED.has(lower) ? 'dropped' : OF_LIMITS.has(lower) ? 'limit' : 'end-to-end'
+}, MAX_REMEMBERED)
+
+/**
+ * The header lines that are not for the connection to the upstream: name, value, name, value ….
+ * @param hasLimits whether limits of ours applied: the upstream's would contradict them
+ */
+export function endToEnd(raw: readonly Buffer[], hasLimits = false): string[] {
   const headers: string[] = []
   const lines = textsOf(raw)
   const ofThisHop = connectionOptionsOf(lines)
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = lines[i]!
-    const lower = name.toLowerCase()
-    if (!dropped.has(lower) && !ofThisHop?.has(lower)) headers.push(name, lines[i + 1]!)
+    const role = roleOf(name)
+    if (role === 'dropped' || (role === 'limit' && hasLimits)) continue
+    if (!ofThisHop?.has(name.toLowerCase())) headers.push(name, lines[i + 1]!)
   }
   return headers
 }
@@ -44,7 +54,7 @@ function textsOf(raw: readonly Buffer[]): string[] {
  */
 export function responseHeaders(raw: readonly Buffer[], decision: Decision, requestId: string): string[] {
   const { limits, retryAfterSeconds } = decision
-  const headers = endToEnd(raw, limits.length === 0 ? DROPPED : DROPPED_FOR_OURS)
+  const headers = endToEnd(raw, limits.length > 0)
   if (limits.length > 0) {
     for (const part of limitLines(limits, retryAfterSeconds)) headers.push(part)
   }

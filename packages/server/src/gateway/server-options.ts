@@ -12,6 +12,7 @@ export function serverOptionsOf(config: Config): ServerOptions {
   const headMs = config.requestHeadTimeoutSeconds * 1000
   return {
     insecureHTTPParser: false,
+    optimizeEmptyRequests: true,
     // Checked in request-framing.ts, where the refusal says what is wrong.
     requireHostHeader: false,
     maxHeaderSize: config.maxHeaderBytes,

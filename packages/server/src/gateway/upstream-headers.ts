@@ -41,7 +41,8 @@ export function upstreamHeaders(
   { identityTokens, verifier: { ownTokens } }: Telling,
 ): string[] {
   const { rawHeaders } = request
-  const headers: string[] = []
+  // Names of ours are in lower case: of any other, undici makes a copy for each request.
+  const headers = upstreamIdentity(decision, requestId, identityTokens)
   const ofThisHop = connectionOptions(rawHeaders)
   const ownHeader = api.credentialHeader?.replace(/[^a-z0-9]/g, '-') ?? null
   let via = ''
@@ -64,7 +65,6 @@ export function upstreamHeaders(
   // A gateway must say that it was there (RFC 9110 section 7.6.3).
   headers.push('Via', `${via}${request.httpVersion} credence`)
   pushForwarded(headers, request, peer)
-  for (const part of upstreamIdentity(decision, requestId, identityTokens)) headers.push(part)
   return headers
 }
 
@@ -115,9 +115,9 @@ function pushForwarded(headers: string[], { rawHeaders, host }: ForwardedRequest
     forwardedHost = singleHeader(rawHeaders, 'x-forwarded-host')
   }
   if (proto !== 'http' && proto !== 'https') proto = peer.secure ? 'https' : 'http'
-  headers.push('X-Forwarded-For', forwardedFor, 'X-Forwarded-Proto', proto)
+  headers.push('x-forwarded-for', forwardedFor, 'x-forwarded-proto', proto)
   forwardedHost ??= host
-  if (forwardedHost !== null) headers.push('X-Forwarded-Host', forwardedHost)
+  if (forwardedHost !== null) headers.push('x-forwarded-host', forwardedHost)
 }
 
 /**

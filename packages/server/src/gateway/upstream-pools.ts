@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { parseIp } from '@credence/core'
 import { buildConnector, Pool } from 'undici'
 import {
@@ -12,12 +13,21 @@ export interface PoolOptions {
   /** What the upstreams of a workspace may be. */
   readonly rulesFor: (workspaceId: string) => UpstreamRules
   readonly resolve: Resolve
-  /** Longest time to connect, and to the first byte of the answer. Milliseconds. */
-  readonly timeoutMs: number
+  /** Longest time to connect. Milliseconds. */
+  readonly connectMs: number
 }
 
-/** A response that is silent for longer is given up. Streams of events send a comment more often than that. */
-const SILENCE_MS = 300_000
+/**
+ * Where all that upstreams send is read into, and copied out of before anything else is read. Otherwise Node makes a
+ * buffer of 64 KiB for each read and gives back what was not filled, most of it.
+ */
+const received = Buffer.allocUnsafeSlow(65_536)
+
+function pushReceived(this: Socket, length: number): boolean {
+  const chunk = Buffer.allocUnsafe(length)
+  received.copy(chunk, 0, 0, length)
+  return this.push(chunk)
+}
 
 /**
  * Connections to upstreams, kept alive, by workspace and origin. Every one of them was checked by the guard as it was
@@ -65,22 +75,24 @@ export class UpstreamPools {
   }
 
   #makePool(workspaceId: string, origin: string): Pool {
-    const { rulesFor, resolve, timeoutMs } = this.#options
+    const { rulesFor, resolve, connectMs } = this.#options
     const rules = rulesFor(workspaceId)
     const { protocol, port: given } = new URL(origin)
     const port = given === '' ? (protocol === 'https:' ? 443 : 80) : Number(given)
     const connect = buildConnector({
-      timeout: timeoutMs,
+      timeout: connectMs,
       port,
       lookup: guardedLookup(port, resolve, rules),
       autoSelectFamily: true,
+      onread: { buffer: received, callback: pushReceived },
     })
     return new Pool(origin, {
       // HTTP/1.1 only, one request at a time on a connection: a request is sent once or not at all.
       pipelining: 1,
       allowH2: false,
-      headersTimeout: timeoutMs,
-      bodyTimeout: SILENCE_MS,
+      // See slow-upstreams.ts.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       connect(options, callback) {
         // An address needs no look-up, so the guard has to see it here.
         const literal = parseIp(options.hostname)
