@@ -14,7 +14,7 @@ export interface Rate {
   readonly max: number
 }
 
-/** A server has compiled what it runs after the first of these, and, after its first collection while idle, once more. */
+/** So long a server takes to compile what it runs. */
 const WARMING_ROUNDS = 3
 
 /** Measures each a few times unrecorded, so that all is warm, then `rounds` times in turns. */

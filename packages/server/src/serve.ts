@@ -2,11 +2,11 @@ import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { banner } from './banner.ts'
 import type { Config, Environment } from './config.ts'
+import { keepCompiled, shrinkHeap } from './heap.ts'
 import { configFrom, onHost, type Streams, stopSignal } from './host.ts'
 import { HostProblem } from './host-problem.ts'
 import { createLog } from './observe/log.ts'
 import type { Instead, Server } from './server.ts'
-import { shrinkHeap } from './shrink-heap.ts'
 
 /** Runs the server until a signal ends it. @returns the exit code */
 export function run(env: Environment, streams: Streams): Promise<number> {
@@ -14,6 +14,7 @@ export function run(env: Environment, streams: Streams): Promise<number> {
     const stopped = stopSignal()
     const server = await serve(configFrom(env))
     shrinkHeap()
+    keepCompiled()
     streams.stdout.write(banner(server))
     const failed = server.failed.then((problem) => ({ problem }))
     const end = await Promise.race([stopped, failed])

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import { assembleContext } from '../assemble-context.ts'
+import { keepCompiled, shrinkHeap } from '../heap.ts'
 import { isMendable, keyringFor, openStore, storePath } from '../host.ts'
 import { BEAT_EVERY_MS } from '../members.ts'
 import { createLog } from '../observe/log.ts'
 import { viewOfOne } from '../observe/node-view.ts'
 import { type Listening, startServing } from '../serving.ts'
-import { shrinkHeap } from '../shrink-heap.ts'
 import { every } from '../timers.ts'
 import type { Channel } from './ipc.ts'
 import type { NodeService, PrimaryService, WorkerService, WorkerStart } from './protocol.ts'
@@ -25,6 +25,7 @@ export async function runWorker(channel: Channel): Promise<void> {
   try {
     const listening = await startWorker(channel, await primary.begin())
     shrinkHeap()
+    keepCompiled()
     await primary.ready(listening)
   } catch (error) {
     await primary.failed(error instanceof Error ? error.message : 'it failed without saying why')

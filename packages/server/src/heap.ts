@@ -15,3 +15,12 @@ export function shrinkHeap(): void {
   process.nextTick(() => {})
   collect({ type: 'major', flavor: 'last-resort' })
 }
+
+/**
+ * Keeps what is compiled over pauses. Some seconds after the last request V8 would collect so thoroughly that it forgets
+ * the shapes of all objects that requests are made of, and with these the code that was compiled for them: what came first
+ * after a pause was then answered at two thirds of the speed, for seconds.
+ */
+export function keepCompiled(): void {
+  setFlagsFromString('--memory-reducer-gc-count=0')
+}
