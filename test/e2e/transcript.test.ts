@@ -17,6 +17,8 @@ test('ids, times and durations may differ, and nothing else', () => {
   const shown = ['✓ credential 5Hd8… ends 14:32', '1        ends in 59m  4 s ago    127.0.0.1 curl/8.5']
   const printed = '✓ credential A1b2C3d4E5f6 ends 09:05\n1  ends in 60m  12 s ago  127.0.0.1 curl/8.14.1\n'
   assert.equal(difference(shown, printed), null)
+  assert.equal(difference(shown, printed.replace('09:05', '2026-11-29 00:05')), null)
+  assert.match(String(difference(shown, printed.replace('09:05', 'tomorrow'))), /line 1 is/)
   assert.match(String(difference(shown, printed.replace('ends in', 'ended'))), /line 2 is/)
   assert.match(String(difference(shown, printed.replace('✓', '✗'))), /line 1 is/)
   assert.match(String(difference(shown, `${printed}more\n`)), /one line more than shown: more/)

@@ -27,7 +27,8 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/"type":"…"/g, '"type":"[^"]+"'],
   [/"request_id":"r\d"/g, '"request_id":"[0-9A-Za-z]+"'],
   [/\d{4}-\d\d-\d\d/g, '\\d{4}-\\d\\d-\\d\\d'],
-  [/\b\d\d:\d\d\b/g, '\\d\\d:\\d\\d'],
+  // In the last hour of a day, what is an hour away is of another day, and told with that.
+  [/\b\d\d:\d\d\b/g, '(?:\\d{4}-\\d\\d-\\d\\d )?\\d\\d:\\d\\d'],
   [/curl\/8\.5/g, 'curl/[0-9.]+'],
   [/in 59m/g, 'in \\d+m'],
   [/\d s ago/g, '(?:just now|\\d+ m?s ago)'],
