@@ -96,11 +96,6 @@ export class Relay implements Dispatcher.DispatchHandler, Pending {
     if (!this.#isDone) this.#abort?.(new Error('the caller went away'))
   }
 
-  /** From here on somebody else looks after the two connections. */
-  protected release(): void {
-    this.#end()
-  }
-
   awaited(): Awaited {
     const { request, response } = this.#exchange
     if (response.headersSent) return response.writableNeedDrain ? null : 'body'
@@ -113,7 +108,8 @@ export class Relay implements Dispatcher.DispatchHandler, Pending {
     this.#abort?.(new UpstreamSilent())
   }
 
-  #end(): void {
+  /** It is over, or somebody else looks after the two connections from here on. */
+  protected end(): void {
     this.#isDone = true
     this.#exchange.slowUpstreams.leave(this)
   }
@@ -165,7 +161,7 @@ export class Relay implements Dispatcher.DispatchHandler, Pending {
   }
 
   onComplete(trailers: Buffer[] | string[] | null): void {
-    this.#end()
+    this.end()
     const { response } = this.#exchange
     if (trailers !== null && trailers.length > 0) addTrailers(response, trailers)
     // As a string of bytes it goes out in one piece with the head, which halves the cost of writing.
@@ -174,7 +170,7 @@ export class Relay implements Dispatcher.DispatchHandler, Pending {
   }
 
   onError(error: Error): void {
-    this.#end()
+    this.end()
     if (this.#isGone) return
     this.#fail(faultOf(error), error)
   }

@@ -48,7 +48,7 @@ class TunnelRelay extends Relay {
     const { context, request, response, admitted } = this.#exchange
     const { socket } = request
     // Both ways from here on; the response that stood by for a refusal must not write into it.
-    this.release()
+    this.end()
     response.detachSocket(socket)
     let switched = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
     const headers = endToEnd(rawHeaders)
