@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import type { Issued } from '../operations/issue-credential.ts'
 import type { StateChange } from '../operations/revoke-credential.ts'
 import { MAX_OVERLAP_SECONDS } from '../operations/rotate-credential.ts'
-import { viewCredential } from '../operations/show-credential.ts'
+import { viewCredential, viewNewCredential } from '../operations/show-credential.ts'
 import { CredentialShape, credentialToJson } from './credential-json.ts'
 import type { Rendered } from './respond.ts'
 import { Nullable, Password, Strict, Text } from './schemas.ts'
@@ -51,10 +51,12 @@ export const RevokedShape = Strict({
 /** @param status of the first answer; a replay has the same */
 export async function renderIssued(
   context: Context,
-  { record, secret, wasShown }: Issued,
+  { record, secret, wasShown, relations }: Issued,
   status: 200 | 201,
 ): Promise<Rendered> {
-  const credential = credentialToJson(await viewCredential(context, record))
+  const view =
+    relations === null ? await viewCredential(context, record) : viewNewCredential(context, record, relations)
+  const credential = credentialToJson(view)
   return { status, revision: record.revision, body: { credential, secret, secret_shown: wasShown } }
 }
 

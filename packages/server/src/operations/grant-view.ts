@@ -1,5 +1,6 @@
 import type { Grant } from '@credence/core'
 import type { Context } from '../context.ts'
+import type { GrantedRows } from './credential-authority.ts'
 
 /** A grant as callers see it: by names, and the id of the API. */
 export interface GrantView {
@@ -14,11 +15,27 @@ export async function viewGrants(
   { store }: Pick<Context, 'store'>,
   grants: readonly Grant[],
 ): Promise<GrantView[]> {
-  return Promise.all(
-    grants.map(async ({ apiId, scopes, roleIds }) => {
-      const api = await store.read('api', apiId)
-      const roles = await Promise.all(roleIds.map(async (id) => (await store.read('role', id))?.name ?? id))
-      return { api: api?.name ?? apiId, api_id: apiId, scopes: [...scopes], roles }
-    }),
-  )
+  const apis = await Promise.all(grants.map(({ apiId }) => store.read('api', apiId)))
+  const roleIds = grants.flatMap((grant) => grant.roleIds)
+  const roles = await Promise.all(roleIds.map((id) => store.read('role', id)))
+  const rows = { apis: apis.filter(isThere), roles: roles.filter(isThere) }
+  return viewGrantsWith(rows, grants)
+}
+
+/** Grants whose rows have been read. */
+export function viewGrantsWith({ apis, roles }: GrantedRows, grants: readonly Grant[]): GrantView[] {
+  return grants.map(({ apiId, scopes, roleIds }) => ({
+    api: nameOf(apis, apiId),
+    api_id: apiId,
+    scopes: [...scopes],
+    roles: roleIds.map((id) => nameOf(roles, id)),
+  }))
+}
+
+function nameOf(rows: readonly { readonly id: string; readonly name: string }[], id: string): string {
+  return rows.find((row) => row.id === id)?.name ?? id
+}
+
+function isThere<R>(row: R | undefined): row is R {
+  return row !== undefined
 }

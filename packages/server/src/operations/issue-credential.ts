@@ -14,7 +14,7 @@ import type { IdempotencyEntry, Put, RowAt } from '../store/port.ts'
 import {
   adminPowerOf,
   expected,
-  grantedRows,
+  type GrantedRows,
   powerRefusal,
   writableCredential,
 } from './credential-authority.ts'
@@ -59,6 +59,13 @@ export interface Issued {
   readonly secret: string | null
   /** Whether it was handed out to the request that came first with this Idempotency-Key. */
   readonly wasShown: boolean
+  /** What it refers to, where it has just been made; null: it is older, and may have been used. */
+  readonly relations: Relations | null
+}
+
+/** The rows that a credential refers to. */
+export interface Relations extends GrantedRows {
+  readonly principal: PrincipalRecord
 }
 
 type Issuing = Pick<Context, 'store' | 'follower' | 'clock'> & Hashing
@@ -88,23 +95,22 @@ async function issue(
   const { workspaceId } = actor
   const resolution = await resolveGrants(context, actor, args.grants)
   if (!resolution.ok) return resolution
-  const { grants, apis } = resolution
+  const { grants, rows } = resolution
   const nowMs = context.clock()
   const principal = await principalFor(context, actor, args)
   const principalName = principal.ok ? principal.record.name : args.principal
   const errors = [
-    ...timeErrors(args, apis, nowMs, nowMs),
-    ...(await kindErrors(args, principalName, args.grants, apis)),
+    ...timeErrors(args, rows.apis, nowMs, nowMs),
+    ...(await kindErrors(args, principalName, args.grants, rows.apis)),
   ]
   if (!principal.ok) return invalidOr(principal.problem, errors)
   if (errors.length > 0) return invalid(...errors)
 
-  const keyPrefix = apis[0]!.keyPrefix ?? (await context.store.read('workspace', workspaceId))?.keyPrefix
+  const keyPrefix = rows.apis[0]!.keyPrefix ?? (await context.store.read('workspace', workspaceId))?.keyPrefix
   if (keyPrefix === undefined) return notFound('workspace', workspaceId)
   const principalId = principal.record.id
   const made = { principalId, grants, keyPrefix, nowMs }
   const { record, secret } = await newCredential(context, actor, args, made)
-  const rows = await grantedRows(context, record)
   const refusal = powerRefusal(actor, adminPowerOf(record, rows))
   if (refusal !== null) return refusal
 
@@ -117,13 +123,16 @@ async function issue(
     detail: {
       kind: record.kind,
       principal: record.principalId,
-      grants: grantsForTrail(grants, apis),
+      grants: grantsForTrail(grants, rows.apis),
       expires_at_ms: record.expiresAtMs,
       ...(record.binding !== null && { bound_by: record.binding.type, to: record.binding.thumbprint }),
     },
   })
   return written.ok
-    ? done({ record, secret, wasShown: false }, written.position)
+    ? done(
+        { record, secret, wasShown: false, relations: { ...rows, principal: principal.record } },
+        written.position,
+      )
     : withHandleField(written, record.kind)
 }
 
@@ -176,7 +185,7 @@ export async function replayIssued(
   const found = await writableCredential(context, actor, entry.id)
   if (!found.ok) return found
   const { record } = found.value
-  return done({ record, secret: null, wasShown: record.kind !== 'client_key' })
+  return done({ record, secret: null, wasShown: record.kind !== 'client_key', relations: null })
 }
 
 /** Grants as the audit trail names them: readable, also when an API is gone later. */

@@ -1,7 +1,7 @@
-import { type ApiRecord, type Grant, isScopePattern, scopeCovers } from '@credence/core'
+import { type ApiRecord, type Grant, isScopePattern, type RoleRecord, scopeCovers } from '@credence/core'
 import type { Context } from '../context.ts'
 import { adminScopeProblem } from './admin-scopes.ts'
-import { writeRefusal } from './credential-authority.ts'
+import { type GrantedRows, writeRefusal } from './credential-authority.ts'
 import { findRecord } from './find.ts'
 import { type Actor, type FieldError, invalid, type OperationProblem } from './operation.ts'
 
@@ -15,7 +15,7 @@ export interface GrantArguments {
 }
 
 export type GrantResolution =
-  | { readonly ok: true; readonly grants: readonly Grant[]; readonly apis: readonly ApiRecord[] }
+  | { readonly ok: true; readonly grants: readonly Grant[]; readonly rows: GrantedRows }
   | { readonly ok: false; readonly problem: OperationProblem }
 
 /**
@@ -36,6 +36,7 @@ export async function resolveGrants(
   const errors: FieldError[] = []
   const grants: Grant[] = []
   const apis: ApiRecord[] = []
+  const roles: RoleRecord[] = []
   for (const [index, grant] of asked.entries()) {
     const api = found[index]
     const field = `${grant.at}api`
@@ -45,11 +46,13 @@ export async function resolveGrants(
     } else {
       apis.push(api)
       errors.push(...(await scopeErrors(context, api, grant.scopes, `${grant.at}scopes`)))
-      const roleIds = await resolveRoles(context, api, grant, errors)
+      const ofApi = await resolveRoles(context, api, grant, errors)
+      roles.push(...ofApi)
+      const roleIds = ofApi.map(({ id }) => id)
       grants.push({ apiId: api.id, scopes: [...new Set(grant.scopes)], roleIds })
     }
   }
-  return errors.length > 0 ? invalid(...errors) : { ok: true, grants, apis }
+  return errors.length > 0 ? invalid(...errors) : { ok: true, grants, rows: { apis, roles } }
 }
 
 const API_NAME = /^[a-z][a-z0-9-]{0,62}$/
@@ -59,17 +62,17 @@ async function resolveRoles(
   api: ApiRecord,
   { roles, at }: GrantArguments,
   errors: FieldError[],
-): Promise<string[]> {
-  const ids = new Set<string>()
+): Promise<RoleRecord[]> {
+  const found = new Map<string, RoleRecord>()
   for (const [index, reference] of roles.entries()) {
     const role = await findRecord(context, api.workspaceId, 'role', reference)
-    if (role?.apiId === api.id) ids.add(role.id)
+    if (role?.apiId === api.id) found.set(role.id, role)
     else {
       const detail = `no role ${JSON.stringify(reference)} of API ${api.name}`
       errors.push({ field: `${at}roles[${index}]`, detail })
     }
   }
-  return [...ids]
+  return [...found.values()]
 }
 
 /** Every scope or pattern of a list that cannot be granted on an API. Also for roles and ceilings. */

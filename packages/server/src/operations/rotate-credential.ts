@@ -82,7 +82,7 @@ export function rotateSelf(
       const record = await credentialOf(context, actor.workspaceId, id)
       return record === undefined
         ? notFound('credential', id)
-        : done({ record, secret: null, wasShown: true })
+        : done({ record, secret: null, wasShown: true, relations: null })
     },
   )
 }
@@ -117,5 +117,7 @@ async function rotate(
     target: { table: 'credential', id },
     detail: { version: after.versions.at(-1)!.version, overlap_seconds: overlapSeconds },
   })
-  return written.ok ? done({ record: after, secret, wasShown: false }, written.position) : written
+  return written.ok
+    ? done({ record: after, secret, wasShown: false, relations: null }, written.position)
+    : written
 }

@@ -4,7 +4,8 @@ import type { Cursor, ListFilters } from '../store/port.ts'
 import type { UsageRow } from '../store/usage-port.ts'
 import { credentialOf } from './credential-authority.ts'
 import { findRecord } from './find.ts'
-import { type GrantView, viewGrants } from './grant-view.ts'
+import { type GrantView, viewGrants, viewGrantsWith } from './grant-view.ts'
+import type { Relations } from './issue-credential.ts'
 import { type Actor, done, type FieldError, invalid, notFound, type Outcome } from './operation.ts'
 import type { PageRequest } from './page-request.ts'
 
@@ -46,6 +47,16 @@ const UNKNOWN_PRINCIPAL = { name: '', type: 'application', externalId: null } as
 
 export async function viewCredential(context: Viewing, record: CredentialRecord): Promise<CredentialView> {
   return (await viewCredentials(context, [record]))[0]!
+}
+
+/** One that was just made: nobody can have used it, as its secret was not handed out yet, and nothing has to be read. */
+export function viewNewCredential(
+  { clock }: Pick<Context, 'clock'>,
+  record: CredentialRecord,
+  { principal, ...rows }: Relations,
+): CredentialView {
+  const grants = viewGrantsWith(rows, record.grants)
+  return { record, principal, grants, usage: [], nowMs: clock() }
 }
 
 export async function showCredential(

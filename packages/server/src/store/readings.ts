@@ -46,12 +46,14 @@ export function readingsFor(dialect: Dialect) {
     `ORDER BY position DESC LIMIT ${three}`
   // Most polls find nothing new, and the one row of the feed says so.
   const hashAt = (position: string) => `(SELECT hash FROM audit WHERE audit.position = ${position})`
+  // Asked after each write. `+ 0`: SQLite looks into a LIMIT that is a bare parameter, and then prepares the statement
+  // anew for each call.
   const changes =
     'SELECT feed.position AS head, feed.audit_hash AS head_hash, ' +
     `CASE feed.position WHEN ${one} THEN feed.audit_hash ELSE ${hashAt(two!)} END AS hash_before, ` +
     `c.position, ${hashAt('c.position')} AS hash, c.workspace_id, c.at_ms, c.touched FROM feed LEFT JOIN ` +
     '(SELECT position, workspace_id, at_ms, touched FROM changes ' +
-    `WHERE position > ${three} ORDER BY position LIMIT ${four}) c ON true WHERE feed.id = 1 ORDER BY c.position`
+    `WHERE position > ${three} ORDER BY position LIMIT ${four} + 0) c ON true WHERE feed.id = 1 ORDER BY c.position`
   const idempotency =
     'SELECT request_digest, target_table, target_id, status, created_at_ms FROM idempotency ' +
     `WHERE scope = ${one} AND key = ${two}`

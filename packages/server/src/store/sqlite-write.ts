@@ -52,9 +52,6 @@ function expectRow(connection: SqliteConnection, { table, id, revision }: RowAt)
 
 function insert(connection: SqliteConnection, put: Put): void {
   const { table, record } = put
-  // Asked first, so that a row made in between is told as such and not by its name.
-  if (exists(connection, table, record.id))
-    throw new WriteConflict({ type: 'revision', table, id: record.id })
   constrained(connection, put, () => {
     connection.run(STATEMENTS[table].insert, ...toRow(table, record))
     putLists(connection, put)
@@ -115,6 +112,10 @@ function constrained(connection: SqliteConnection, put: Put, statements: () => v
   } catch (error) {
     const code = sqliteCode(error)
     if (code === CONSTRAINT_UNIQUE || code === CONSTRAINT_PRIMARY_KEY) {
+      const { table, record } = put
+      // A row made in between is told as such and not by its name.
+      if (record.revision === 1 && exists(connection, table, record.id))
+        throw new WriteConflict({ type: 'revision', table, id: record.id })
       const field = uniqueField(error as Error, put.table)
       throw new WriteConflict({ type: 'taken', table: put.table, field })
     }

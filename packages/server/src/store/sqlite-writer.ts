@@ -26,6 +26,8 @@ export type Committed = CommitResult & { readonly journal?: JournalTried }
 
 const { path, journal } = workerData as WriterData
 const connection = new SqliteConnection({ path, synchronous: 'FULL', readOnly: false })
+// What a savepoint would bring back is a few pages, for which SQLite would make, write and remove a file.
+connection.run('PRAGMA temp_store = MEMORY')
 let seen = journal?.seen ?? NOT_SEEN
 serveThread(
   (requests) => carryOutTogether(requests as readonly WriterRequest[]),
@@ -108,6 +110,7 @@ function commitTogether(requests: readonly WriterRequest[]): readonly Outcome[] 
   if (requests.every(({ type }) => type === 'journal')) return requests.map(() => ({ ok: true, value: null }))
   try {
     connection.run('BEGIN IMMEDIATE')
+    if (requests.length === 1) return [alone(requests[0]!)]
     const outcomes = requests.map(byItself)
     connection.run('COMMIT')
     return outcomes
@@ -119,16 +122,28 @@ function commitTogether(requests: readonly WriterRequest[]): readonly Outcome[] 
   }
 }
 
+/** One request that has the transaction to itself, and so needs no savepoint, for which SQLite copies what it changes. */
+function alone(request: WriterRequest): Outcome {
+  const outcome = outcomeOf(() => carryOut(request))
+  if (!isRefused(request, outcome)) connection.run('COMMIT')
+  else if (connection.db.isTransaction) connection.run('ROLLBACK')
+  return outcome
+}
+
 /** One request under a savepoint of its own: its conflict or fault undoes it and leaves the others alone. */
 function byItself(request: WriterRequest): Outcome {
   connection.run('SAVEPOINT one')
   const outcome = outcomeOf(() => carryOut(request))
   // A full disk can end the whole transaction, and with it what the others of the batch have done.
   if (!outcome.ok && !connection.db.isTransaction) throw new Error(outcome.message)
-  const refused = !outcome.ok || (request.type === 'commit' && !(outcome.value as { ok: boolean }).ok)
-  if (refused) connection.run('ROLLBACK TO one')
+  if (isRefused(request, outcome)) connection.run('ROLLBACK TO one')
   connection.run('RELEASE one')
   return outcome
+}
+
+/** Whether it met a conflict or a fault: what it has done so far must not stay. */
+function isRefused(request: WriterRequest, outcome: Outcome): boolean {
+  return !outcome.ok || (request.type === 'commit' && !(outcome.value as { ok: boolean }).ok)
 }
 
 function carryOut(request: WriterRequest): unknown {

@@ -25,7 +25,11 @@ interface Credential {
   readonly client_id: string | null
   readonly binding: Record<string, unknown> | null
   readonly revision: number
-  readonly versions: readonly { readonly version: number; readonly status: string }[]
+  readonly versions: readonly {
+    readonly version: number
+    readonly status: string
+    readonly last_used_at: string | null
+  }[]
 }
 
 interface Answer {
@@ -96,14 +100,22 @@ test('a client key is issued without a secret, shown with its client id and key,
   await server.close()
 })
 
-test('the same Idempotency-Key gives the same one, and speaks of no secret that was shown', async () => {
+test('the same Idempotency-Key gives the same one, as it is now, and speaks of no secret that was shown', async () => {
   const server = await start()
-  const { jwk } = await assertionClient()
+  const { jwk, assertion } = await assertionClient()
   const ask = () => issue(server, { type: 'signature', jwk }, {}, { 'idempotency-key': 'once' })
-  const [first, again] = [await ask(), await ask()]
+  const first = await ask()
+  const clientId = first.body.credential.client_id!
+  const used = await assertion({ clientId, audience: AUDIENCE, nowMs: server.clock() })
+  assert.equal((await verdictOn(server, {}, used)).code, 'VALID')
+  const again = await ask()
   assert.equal(again.status, 201)
   assert.equal(again.body.credential.id, first.body.credential.id)
   assert.deepEqual([again.body.secret, again.body.secret_shown], [null, false])
+  assert.deepEqual(
+    [first, again].map(({ body }) => body.credential.versions[0]!.last_used_at !== null),
+    [false, true],
+  )
   await server.close()
 })
 

@@ -62,6 +62,7 @@ test('a credential is issued with its secret once, a new application as its prin
   assert.equal(shown.status, 200)
   assert.ok(!shown.text.includes(secret!.slice(-38)), 'the secret is in the first answer only')
   assert.ok(!shown.text.includes('sealed'), 'and its digest is in none')
+  assert.deepEqual(shown.body, credential)
 })
 
 test('the key is of the API’s prefix where it has one, else of the workspace’s', async () => {
@@ -119,6 +120,7 @@ test('roles are granted by name and give their scopes; a role of another API is 
   assert.equal((await server.request('POST', '/v1/roles', role)).status, 201)
   const { secret, credential } = await issue(server, { api: 'orders', roles: ['reader'] })
   assert.deepEqual(credential.grants[0]?.roles, ['reader'])
+  assert.deepEqual(await show(server, credential.id), credential)
   assert.deepEqual((await verify(server, { credential: secret, api: 'orders' })).scopes, ['orders:read'])
   const foreign = await tryIssue(server, { api: 'invoices', roles: ['reader'], expires_at: inMs(60_000) })
   assert.deepEqual(fieldsOf(foreign), ['roles[0]'])

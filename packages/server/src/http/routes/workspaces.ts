@@ -57,7 +57,7 @@ export function registerWorkspaces(app: App, context: Context): void {
     return respond(request, reply, outcome, async ({ workspace, credential, secret }) => {
       const { body } = await renderIssued(
         context,
-        { record: credential, secret, wasShown: secret === null },
+        { record: credential, secret, wasShown: secret === null, relations: null },
         201,
       )
       return { status: 201, body: { workspace: workspaceToJson(workspace), admin_key: body } }
