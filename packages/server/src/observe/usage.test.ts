@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Decision, VerdictCode } from '@credence/core'
 import { aCredential } from '@credence/core/testing/records'
 import { openMemoryUsageStore } from '../store/usage-memory.ts'
-import type { UsageDelta } from '../store/usage-port.ts'
+import type { FlushPart, UsageDelta } from '../store/usage-port.ts'
 import { type UsageOptions, UsageRecorder } from './usage.ts'
 
 const ID = aCredential().id
@@ -54,8 +54,8 @@ function scripted() {
     },
     store: {
       ...openMemoryUsageStore(() => 0),
-      async flush(batch: readonly UsageDelta[], id: string) {
-        ids.push(id)
+      async flush(batch: readonly UsageDelta[], part: FlushPart) {
+        ids.push(part.id)
         batches.push(batch.map((delta) => ({ ...delta })))
         await gate
       },
@@ -221,7 +221,7 @@ test('a batch that the store will not take in an hour is given up and counted, a
   const refused: string[] = []
   const store = {
     ...openMemoryUsageStore(() => 0),
-    async flush(_batch: readonly UsageDelta[], id: string) {
+    async flush(_batch: readonly UsageDelta[], { id }: FlushPart) {
       if (id !== 'flush-1') return
       refused.push(id)
       throw new Error('never')
@@ -318,18 +318,93 @@ test('uses are one sum, whether the caller has a seat or not, also where seats a
   usage.record(decision(), facts(2, 'not seated'))
   usage.record({ ...decision('VALID', 2), seat: 101 }, facts(5))
   usage.record({ ...decision('RATE_LIMITED'), seat: 1 }, facts(7))
-  assert.equal(usage.peek(ID).find(({ version, code }) => version === 1 && code === 'VALID')?.count, 3)
+  const valid = () => usage.peek(ID).find(({ version, code }) => version === 1 && code === 'VALID')
+  assert.equal(valid()?.count, 3)
   usage.record({ ...decision(), seat: 1 }, facts(8, 'seated'))
+  const { count, firstAtMs, lastAtMs, lastUserAgent } = valid()!
+  assert.deepEqual([count, firstAtMs, lastAtMs, lastUserAgent], [4, 2, 8, 'seated'])
+  const peeked = usage.peek(ID)
+  assert.deepEqual(countsOf(peeked), { '1 VALID': 4, '2 VALID': 1, '1 RATE_LIMITED': 1 })
   assert.ok(await usage.flush())
-  const flushed = script.batches[0]!.map(({ version, code, count, firstAtMs, lastAtMs, lastUserAgent }) => ({
-    ...{ version, code, count, firstAtMs, lastAtMs, lastUserAgent },
-  }))
+  const kept = openMemoryUsageStore(() => 0)
+  await kept.flush(script.batches.flat(), { id: 'all', number: 0, isLast: true })
+  const rows = (await kept.usageOf([ID])).get(ID)!
   assert.deepEqual(
-    flushed.toSorted((one, other) => one.version - other.version || one.code.localeCompare(other.code)),
+    rows.map(({ version, code, count }) => [version, code, count]),
     [
-      { version: 1, code: 'RATE_LIMITED', count: 1, firstAtMs: 7, lastAtMs: 7, lastUserAgent: null },
-      { version: 1, code: 'VALID', count: 4, firstAtMs: 2, lastAtMs: 8, lastUserAgent: 'seated' },
-      { version: 2, code: 'VALID', count: 1, firstAtMs: 5, lastAtMs: 5, lastUserAgent: null },
+      [1, 'RATE_LIMITED', 1],
+      [1, 'VALID', 4],
+      [2, 'VALID', 1],
     ],
   )
+  assert.deepEqual(usage.peek(ID), [])
+})
+
+/** 450 callers, of which every third has no seat. */
+function manyUses(usage: UsageRecorder, atMs: number): void {
+  for (let n = 0; n < 450; n++) {
+    usage.record({ ...decision('VALID', 1, `caller ${n}`), seat: n % 3 === 0 ? null : n + 1 }, facts(atMs))
+  }
+}
+
+test('many uses are written in parts of one flush, none of them large, and peek knows each until it is written', async () => {
+  const kept = openMemoryUsageStore(() => 0)
+  const parts: FlushPart[] = []
+  const sizes: number[] = []
+  const store = {
+    ...kept,
+    async flush(batch: readonly UsageDelta[], part: FlushPart) {
+      parts.push(part)
+      sizes.push(batch.length)
+      // Each caller is used again while the rest of the flush waits: once in all by now, and once anew.
+      if (parts.length === 2) manyUses(usage, 2)
+      assert.equal(await usesOf('caller 449'), parts.length < 2 ? 1 : 2)
+      assert.equal(await usesOf('caller 3'), parts.length < 2 ? 1 : 2)
+      await kept.flush(batch, part)
+    },
+  }
+  const { usage } = recorder({ store, maxEntries: 1000 })
+  const usesOf = async (id: string) => {
+    const written = (await kept.usageOf([id])).get(id) ?? []
+    return [...written, ...usage.peek(id)].reduce((sum, { count }) => sum + count, 0)
+  }
+  manyUses(usage, 1)
+  assert.deepEqual(usage.stats, { pending: 450, dropped: 0 })
+  assert.ok(await usage.flush())
+  assert.deepEqual(sizes, [200, 200, 50])
+  assert.deepEqual(
+    parts,
+    [0, 1, 2].map((number) => ({ id: 'flush-1', number, isLast: number === 2 })),
+  )
+  assert.deepEqual(usage.stats, { pending: 450, dropped: 0 })
+  assert.ok(await usage.flush())
+  assert.deepEqual(usage.stats, { pending: 0, dropped: 0 })
+  for (let n = 0; n < 450; n++) assert.equal(await usesOf(`caller ${n}`), 2)
+})
+
+test('what a flush could not write any more is in the next one, together with what came since', async () => {
+  const kept = openMemoryUsageStore(() => 0)
+  let isAway = false
+  const names: string[] = []
+  const store = {
+    ...kept,
+    async flush(batch: readonly UsageDelta[], part: FlushPart) {
+      names.push(`${part.id}/${part.number}`)
+      if (isAway) throw new Error('away')
+      isAway = part.number === 0 && part.id === 'flush-1'
+      await kept.flush(batch, part)
+    },
+  }
+  const { usage } = recorder({ store, maxEntries: 1000 })
+  manyUses(usage, 1)
+  assert.equal(await usage.flush(), false)
+  manyUses(usage, 2)
+  assert.equal(await usage.flush(), false)
+  isAway = false
+  assert.ok(await usage.flush())
+  assert.deepEqual(names.slice(0, 4), ['flush-1/0', 'flush-1/1', 'flush-1/1', 'flush-1/1'])
+  assert.ok(names.slice(4).every((name, n) => name === `flush-2/${n}`))
+  const all = await kept.usageOf(Array.from({ length: 450 }, (_, n) => `caller ${n}`))
+  assert.ok([...all.values()].every(([row]) => row?.count === 2))
+  assert.equal(all.size, 450)
 })

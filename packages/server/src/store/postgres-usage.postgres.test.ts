@@ -6,7 +6,7 @@ import { throughPort } from '../testing/postgres-store.ts'
 import { openTcpProxy } from '../testing/tcp-proxy.ts'
 import { StoreFault } from './port.ts'
 import { openPostgresUsageStore } from './postgres-usage.ts'
-import { A_DELTA, type OpenedUsageStore, usageContract } from './testing/usage-contract.ts'
+import { A_DELTA, type OpenedUsageStore, usageContract, whole } from './testing/usage-contract.ts'
 
 async function openAt(url: string): Promise<OpenedUsageStore> {
   let nowMs = 1_000
@@ -31,7 +31,7 @@ test('the usage of all nodes is one: counts add up, and the latest use is the la
       return { batch: i % 2 === 0 ? batch : batch.toReversed(), id: `n${node}f${i}`, store }
     }),
   )
-  await Promise.all(uses.map(({ store, batch, id }) => store.flush(batch, id)))
+  await Promise.all(uses.map(({ store, batch, id }) => store.flush(batch, whole(id))))
   const all = uses.flatMap(({ batch }) => batch).filter(({ credentialId }) => credentialId === 'all')
   const newestMs = Math.max(...all.map(({ lastAtMs }) => lastAtMs))
   for (const { store } of nodes) {
@@ -57,15 +57,15 @@ test('a flush whose answer was lost is a fault; repeated, it is counted once', a
     await proxy.close()
   })
   const count = async () => (await direct.store.usageOf(['crd1'])).get('crd1')?.[0]?.count ?? 0
-  await store.flush([A_DELTA], 'one')
+  await store.flush([A_DELTA], whole('one'))
   proxy.set('mute')
-  const unanswered = Promise.allSettled([store.flush([A_DELTA, A_DELTA], 'two')])
+  const unanswered = Promise.allSettled([store.flush([A_DELTA, A_DELTA], whole('two'))])
   await eventually('it is counted', async () => (await count()) === 9)
   proxy.cut()
   const [outcome] = await unanswered
   assert.ok(outcome?.status === 'rejected' && outcome.reason instanceof StoreFault)
   proxy.set('pass')
-  const repeat = () => store.flush([A_DELTA, A_DELTA], 'two')
+  const repeat = () => store.flush([A_DELTA, A_DELTA], whole('two'))
   await eventually('it is taken', () =>
     repeat().then(
       () => true,

@@ -12,6 +12,9 @@ import {
   COUNTER_LIFE_MS,
   type CounterEntry,
   FLUSH_LIFE_MS,
+  type FlushPart,
+  partName,
+  partsBefore,
   type UsageDelta,
   type UsageRow,
   type UsageStore,
@@ -33,7 +36,10 @@ const MAX_REPEATS = 5
 /** Rows in one statement, so that none is large. */
 const ROWS_AT_ONCE = 2000
 
-const NOTE_FLUSH = 'INSERT INTO flushes (id, at_ms) VALUES ($1, $2)'
+/** Violates the key where the part ($1), or its whole flush ($2), was counted. */
+const NOTE_PART =
+  'INSERT INTO flushes (id, at_ms) SELECT coalesce((SELECT id FROM flushes WHERE id = $2), $1), $3::bigint'
+const FORGET_PARTS = 'DELETE FROM flushes WHERE id IN (SELECT json_array_elements_text($1::json))'
 const FORGET_FLUSHES = 'DELETE FROM flushes WHERE at_ms < $1'
 const USAGE =
   'credential_id, version, code, workspace_id, count, first_at_ms, last_at_ms, last_ip, last_user_agent'
@@ -81,13 +87,18 @@ class PostgresUsageStore implements UsageStore {
     this.#lane = new PostgresLane(() => PostgresConnection.open(settings))
   }
 
-  async flush(batch: readonly UsageDelta[], id: string): Promise<void> {
+  async flush(batch: readonly UsageDelta[], part: FlushPart): Promise<void> {
     if (batch.length === 0) return
     const nowMs = this.#clock()
     const rows = summed(batch).map(toRow)
-    const adds = inParts(rows).map((part) => statement(ADD, JSON.stringify(part)))
-    const note = [statement(NOTE_FLUSH, id, nowMs), statement(FORGET_FLUSHES, nowMs - FLUSH_LIFE_MS)]
-    // An id that is there was counted by a flush whose answer did not arrive.
+    const adds = inGroups(rows).map((group) => statement(ADD, JSON.stringify(group)))
+    const note = [
+      statement(NOTE_PART, partName(part), part.id, nowMs),
+      statement(FORGET_FLUSHES, nowMs - FLUSH_LIFE_MS),
+    ]
+    const before = partsBefore(part)
+    if (before.length > 0) note.push(statement(FORGET_PARTS, JSON.stringify(before)))
+    // A part that is there was counted by one whose answer did not arrive.
     await this.#together(
       [...note, ...adds],
       (error, index) => index === 0 && sqlStateOf(error) === UNIQUE_VIOLATION,
@@ -103,7 +114,9 @@ class PostgresUsageStore implements UsageStore {
     if (entries.length === 0) return
     const newest = [...new Map(entries.map(([key, a, b]) => [key, { key, a, b }])).values()]
     const nowMs = this.#clock()
-    await this.#together(inParts(newest).map((part) => statement(SAVE_COUNTERS, JSON.stringify(part), nowMs)))
+    await this.#together(
+      inGroups(newest).map((group) => statement(SAVE_COUNTERS, JSON.stringify(group), nowMs)),
+    )
   }
 
   async loadCounters(): Promise<readonly CounterEntry[]> {
@@ -172,9 +185,9 @@ function toRow(delta: UsageDelta): Readonly<Record<string, SqlValue>> {
   }
 }
 
-function inParts<R>(rows: readonly R[]): R[][] {
-  const parts = Math.ceil(rows.length / ROWS_AT_ONCE)
-  return Array.from({ length: parts }, (_, i) => rows.slice(i * ROWS_AT_ONCE, (i + 1) * ROWS_AT_ONCE))
+function inGroups<R>(rows: readonly R[]): R[][] {
+  const groups = Math.ceil(rows.length / ROWS_AT_ONCE)
+  return Array.from({ length: groups }, (_, i) => rows.slice(i * ROWS_AT_ONCE, (i + 1) * ROWS_AT_ONCE))
 }
 
 function statement(sql: string, ...values: SqlValue[]): Statement {

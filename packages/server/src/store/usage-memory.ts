@@ -3,6 +3,8 @@ import {
   COUNTER_LIFE_MS,
   type CounterEntry,
   FLUSH_LIFE_MS,
+  partName,
+  partsBefore,
   type UsageDelta,
   type UsageRow,
   type UsageStore,
@@ -15,12 +17,13 @@ export function openMemoryUsageStore(clock: () => number): UsageStore {
   const flushes = new Map<string, number>()
   const counters = new Map<string, { readonly entry: CounterEntry; readonly savedAtMs: number }>()
   return {
-    async flush(batch, id) {
+    async flush(batch, part) {
       for (const [old, atMs] of flushes) if (atMs < clock() - FLUSH_LIFE_MS) flushes.delete(old)
-      if (flushes.has(id)) return
+      if (flushes.has(part.id) || flushes.has(partName(part))) return
       if (batch.some(({ credentialId }) => typeof credentialId !== 'string'))
         throw new StoreFault('A row of the batch cannot be kept')
-      flushes.set(id, clock())
+      flushes.set(partName(part), clock())
+      for (const name of partsBefore(part)) flushes.delete(name)
       for (const delta of batch) {
         const rows = usage.get(delta.credentialId) ?? new Map<string, UsageRow>()
         usage.set(delta.credentialId, rows)

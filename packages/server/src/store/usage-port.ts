@@ -6,10 +6,10 @@ import type { VerdictCode } from '@credence/core'
  */
 export interface UsageStore {
   /**
-   * Adds a batch, the whole of it or nothing, and once: a flush that was rejected may have been counted all the
-   * same, and is repeated with the same batch and id until one is not. Ids are remembered for FLUSH_LIFE_MS.
+   * Adds a batch, the whole of it or nothing, and once: one that was rejected may have been counted all the same, and
+   * is repeated as the same part until it is not. Parts are remembered for FLUSH_LIFE_MS.
    */
-  flush(batch: readonly UsageDelta[], id: string): Promise<void>
+  flush(batch: readonly UsageDelta[], part: FlushPart): Promise<void>
   /** What was counted so far, by credential; one without any use is absent. Sees every acknowledged flush. */
   usageOf(credentialIds: readonly string[]): Promise<ReadonlyMap<string, UsageRow[]>>
   /** Keeps the limiter's quota counters over a restart; a counter replaces the one of the same key. */
@@ -17,6 +17,29 @@ export interface UsageStore {
   /** Every counter saved within COUNTER_LIFE_MS; older ones are forgotten. */
   loadCounters(): Promise<readonly CounterEntry[]>
   close(): Promise<void>
+}
+
+/**
+ * Which part of which flush a batch is: a flush comes in parts, one after the other, so that nobody waits long behind
+ * any. What is left of a flush when its last part is counted is its id.
+ */
+export interface FlushPart {
+  /** Of the flush; no other flush of any node has it. */
+  readonly id: string
+  /** From 0. */
+  readonly number: number
+  readonly isLast: boolean
+}
+
+/** Under which a part is remembered: the last one stands for all of them. */
+export function partName({ id, number, isLast }: FlushPart): string {
+  return isLast ? id : `${id}/${number}`
+}
+
+/** The names of the parts before the last one, which it makes superfluous. */
+export function partsBefore({ id, number, isLast }: FlushPart): string[] {
+  if (!isLast) return []
+  return Array.from({ length: number }, (_, before) => partName({ id, number: before, isLast: false }))
 }
 
 export type CounterEntry = readonly [key: string, a: number, b: number]

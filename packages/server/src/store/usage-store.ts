@@ -5,6 +5,7 @@ import { SqliteThread } from './sqlite-thread.ts'
 import {
   COUNTER_LIFE_MS,
   type CounterEntry,
+  type FlushPart,
   type UsageDelta,
   type UsageRow,
   type UsageStore,
@@ -43,8 +44,8 @@ class SqliteUsageStore implements UsageStore {
     })
   }
 
-  async flush(batch: readonly UsageDelta[], id: string): Promise<void> {
-    if (batch.length > 0) await this.#ask({ type: 'flush', batch, id, nowMs: this.#clock() })
+  async flush(batch: readonly UsageDelta[], part: FlushPart): Promise<void> {
+    if (batch.length > 0) await this.#ask({ type: 'flush', batch, part, nowMs: this.#clock() })
   }
 
   async usageOf(credentialIds: readonly string[]): Promise<ReadonlyMap<string, UsageRow[]>> {

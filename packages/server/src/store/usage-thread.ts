@@ -2,14 +2,22 @@
 import { workerData } from 'node:worker_threads'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { outcomeOf, serveThread } from './thread-service.ts'
-import { type CounterEntry, FLUSH_LIFE_MS, type UsageDelta, type UsageRow } from './usage-port.ts'
+import {
+  type CounterEntry,
+  FLUSH_LIFE_MS,
+  type FlushPart,
+  partName,
+  partsBefore,
+  type UsageDelta,
+  type UsageRow,
+} from './usage-port.ts'
 import { keepable, usageByCredential } from './usage-rows.ts'
 
 export type UsageRequest =
   | {
       readonly type: 'flush'
       readonly batch: readonly UsageDelta[]
-      readonly id: string
+      readonly part: FlushPart
       readonly nowMs: number
     }
   | { readonly type: 'usageOf'; readonly credentialIds: readonly string[] }
@@ -26,7 +34,7 @@ function carryOut(request: UsageRequest): unknown {
   switch (request.type) {
     case 'flush':
       return together(() => {
-        if (isNew(request.id, request.nowMs)) request.batch.forEach(add)
+        if (isNew(request.part, request.nowMs)) request.batch.forEach(add)
       })
     case 'usageOf':
       return usageOf(request.credentialIds)
@@ -51,10 +59,17 @@ function together(write: () => void): void {
   }
 }
 
-/** Whether this flush was not counted yet; from now on it was. */
-function isNew(id: string, nowMs: number): boolean {
+/** Whether this part of a flush was not counted yet; from now on it was. */
+function isNew(part: FlushPart, nowMs: number): boolean {
   connection.run('DELETE FROM flushes WHERE at_ms < ?', nowMs - FLUSH_LIFE_MS)
-  return connection.run('INSERT OR IGNORE INTO flushes (id, at_ms) VALUES (?, ?)', id, nowMs) === 1
+  if (connection.get('SELECT 1 FROM flushes WHERE id = ?', part.id) !== undefined) return false
+  const insert = 'INSERT OR IGNORE INTO flushes (id, at_ms) VALUES (?, ?)'
+  if (connection.run(insert, partName(part), nowMs) === 0) return false
+  const before = partsBefore(part)
+  if (before.length > 0) {
+    connection.run('DELETE FROM flushes WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(before))
+  }
+  return true
 }
 
 function add(delta: UsageDelta): void {

@@ -40,7 +40,7 @@ export async function aFullFolder(): Promise<string> {
   const usage = await openUsageStore({ path: paths.usage, migrate: 'auto', clock: Date.now })
   const facts = { count: 3, firstAtMs: 1, lastAtMs: 2, lastIp: '192.0.2.1', lastUserAgent: 'curl' }
   const used = { workspaceId: 'ws_1', credentialId: 'any_1', version: 1, code: 'VALID' } as const
-  await usage.flush([{ ...used, ...facts }], 'f1')
+  await usage.flush([{ ...used, ...facts }], { id: 'f1', number: 0, isLast: true })
   await usage.saveCounters([
     ['q1', 0.1, 2 ** 53],
     ['q2', -0.5, 1e300],

@@ -6,7 +6,7 @@ type UsageService = Omit<UsageStore, 'close'>
 /** Has workers write what they counted through `store`. */
 export function serveUsage(channel: Channel, store: UsageStore): void {
   const service: UsageService = {
-    flush: (batch, id) => store.flush(batch, id),
+    flush: (batch, part) => store.flush(batch, part),
     usageOf: (credentialIds) => store.usageOf(credentialIds),
     saveCounters: (entries) => store.saveCounters(entries),
     loadCounters: () => store.loadCounters(),
@@ -18,7 +18,7 @@ export function serveUsage(channel: Channel, store: UsageStore): void {
 export function usageStoreOver(channel: Channel): UsageStore {
   const kept = channel.remote<UsageService>('usage')
   return {
-    flush: (batch, id) => kept.flush(batch, id),
+    flush: (batch, part) => kept.flush(batch, part),
     usageOf: (credentialIds) => kept.usageOf(credentialIds),
     saveCounters: (entries) => kept.saveCounters(entries),
     loadCounters: () => kept.loadCounters(),

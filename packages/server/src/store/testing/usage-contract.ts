@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { StoreFault } from '../port.ts'
-import { COUNTER_LIFE_MS, FLUSH_LIFE_MS, type UsageDelta, type UsageStore } from '../usage-port.ts'
+import {
+  COUNTER_LIFE_MS,
+  FLUSH_LIFE_MS,
+  type FlushPart,
+  type UsageDelta,
+  type UsageStore,
+} from '../usage-port.ts'
 
 export const A_DELTA: UsageDelta = {
   workspaceId: 'ws_1',
@@ -23,9 +29,14 @@ export interface OpenedUsageStore {
 
 let flushes = 0
 
-/** An id that no flush had yet. */
-export function nextFlush(): string {
-  return `flush-${++flushes}`
+/** A flush of one part. */
+export function whole(id: string): FlushPart {
+  return { id, number: 0, isLast: true }
+}
+
+/** One that there was not yet. */
+export function nextFlush(): FlushPart {
+  return whole(`flush-${++flushes}`)
 }
 
 /** Registers what must hold of every usage store. `open` gives a new, empty one each time. */
@@ -90,25 +101,40 @@ export function usageContract(name: string, open: () => Promise<OpenedUsageStore
     checked('a flush that is repeated is counted once, until nobody would repeat it', async (opened) => {
       const { store, setClock } = opened
       const count = async () => (await store.usageOf(['crd1'])).get('crd1')?.[0]?.count
-      await store.flush([A_DELTA, A_DELTA], 'one')
-      await store.flush([A_DELTA, A_DELTA], 'one')
+      await store.flush([A_DELTA, A_DELTA], whole('one'))
+      await store.flush([A_DELTA, A_DELTA], whole('one'))
       assert.equal(await count(), 6)
-      await Promise.all([1, 2, 3].map(() => store.flush([A_DELTA], 'two')))
+      await Promise.all([1, 2, 3].map(() => store.flush([A_DELTA], whole('two'))))
       assert.equal(await count(), 9)
       setClock(1_000 + FLUSH_LIFE_MS)
-      await store.flush([A_DELTA], 'one')
+      await store.flush([A_DELTA], whole('one'))
       assert.equal(await count(), 9)
       setClock(1_001 + FLUSH_LIFE_MS)
-      await store.flush([A_DELTA], 'three')
-      await store.flush([A_DELTA], 'one')
+      await store.flush([A_DELTA], whole('three'))
+      await store.flush([A_DELTA], whole('one'))
       assert.equal(await count(), 15)
+    })
+
+    checked('each part of a flush is counted once, also when the flush is over', async ({ store }) => {
+      const parts = [0, 1, 2].map((number) => ({ id: 'one', number, isLast: number === 2 }))
+      const count = async () => (await store.usageOf(['crd1'])).get('crd1')?.[0]?.count
+      await store.flush([A_DELTA], parts[0]!)
+      await store.flush([A_DELTA], parts[0]!)
+      await store.flush([A_DELTA], parts[1]!)
+      assert.equal(await count(), 6)
+      for (const part of [parts[0]!, parts[1]!, parts[2]!]) await store.flush([A_DELTA], part)
+      assert.equal(await count(), 9)
+      for (const part of parts) await store.flush([A_DELTA], part)
+      assert.equal(await count(), 9)
+      await store.flush([A_DELTA], { id: 'two', number: 0, isLast: false })
+      assert.equal(await count(), 12)
     })
 
     checked('a batch of which one row cannot be kept is not counted at all', async ({ store }) => {
       const impossible = { ...A_DELTA, credentialId: null } as unknown as UsageDelta
-      await assert.rejects(store.flush([A_DELTA, impossible], 'one'), StoreFault)
+      await assert.rejects(store.flush([A_DELTA, impossible], whole('one')), StoreFault)
       assert.equal((await store.usageOf(['crd1'])).size, 0)
-      await store.flush([A_DELTA], 'one')
+      await store.flush([A_DELTA], whole('one'))
       assert.equal((await store.usageOf(['crd1'])).get('crd1')?.[0]?.count, 3)
     })
 
