@@ -10,7 +10,8 @@ import { wrk } from './wrk.ts'
 
 const CREDENTIALS = 10_000
 const ISSUED_PER_SECOND = 200
-const SECONDS = 3
+/** Usage is written each five seconds: in each turn as often. */
+const SECONDS = 10
 const ROUNDS = 5
 
 const { server, requests, close } = await startForwardAuth(CREDENTIALS)
