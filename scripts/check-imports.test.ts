@@ -146,6 +146,22 @@ const BREACHES: [name: string, path: string, text: string, expected: RegExp][] =
     "import { b } from '../workers/b.ts'",
     /must not reach/,
   ],
+  ['http → gateway', 'packages/server/src/http/a.ts', "import '../gateway/b.ts'", /must not reach/],
+  ['gateway → http', 'packages/server/src/gateway/a.ts', "import '../http/b.ts'", /must not reach/],
+  [
+    'forward-auth → gateway',
+    'packages/server/src/forward-auth/a.ts',
+    "import '../gateway/b.ts'",
+    /must not reach/,
+  ],
+  [
+    'what doors have in common → a door',
+    'packages/server/src/doors/a.ts',
+    "import '../forward-auth/b.ts'",
+    /must not reach/,
+  ],
+  ['gateway → fastify', 'packages/server/src/gateway/a.ts', "import 'fastify'", /must not import fastify/],
+  ['store → doors', 'packages/server/src/store/a.ts', "import '../doors/b.ts'", /must not reach/],
   ['gateway → workers', 'packages/server/src/gateway/a.ts', "import '../workers/b.ts'", /must not reach/],
   ['store → workers', 'packages/server/src/store/a.ts', "import '../workers/b.ts'", /must not reach/],
   [

@@ -40,42 +40,51 @@ const PURE_NODE_MODULES = ['node:buffer', 'node:crypto', 'node:util', 'node:zlib
 /** Contract suites of ports are core code that runs under the test runner. */
 const TEST_NODE_MODULES = ['node:test', 'node:assert/strict']
 
+/** Who answers requests. Doors know what they have in common (`doors/`), and never each other. */
+const ANSWERING = ['doors/', 'forward-auth/', 'gateway/', 'http/'] as const
+
 /** Layers inside a package: what lies below never knows what lies above it. */
 const LAYERS = [
   {
     below: 'packages/server/src/store/',
-    above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
+    above: ['operations/', 'keep/', ...ANSWERING, 'workers/'],
     bare: ['fastify'],
   },
   {
     below: 'packages/server/src/operations/',
-    above: ['http/', 'gateway/', 'workers/'],
+    above: [...ANSWERING, 'workers/'],
     bare: ['fastify'],
   },
   {
     below: 'packages/server/src/issuers/',
-    above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
+    above: ['operations/', 'keep/', ...ANSWERING, 'workers/'],
     bare: ['fastify'],
   },
   {
     below: 'packages/server/src/signing/',
-    above: ['operations/', 'keep/', 'http/', 'gateway/', 'workers/'],
+    above: ['operations/', 'keep/', ...ANSWERING, 'workers/'],
     bare: ['fastify'],
   },
-  { below: 'packages/server/src/keep/', above: ['http/', 'gateway/', 'workers/'], bare: ['fastify'] },
-  { below: 'packages/server/src/observe/', above: ['http/', 'gateway/', 'workers/'], bare: [] },
+  { below: 'packages/server/src/keep/', above: [...ANSWERING, 'workers/'], bare: ['fastify'] },
+  { below: 'packages/server/src/observe/', above: [...ANSWERING, 'workers/'], bare: [] },
   {
     below: 'packages/server/src/limits/',
-    above: ['operations/', 'http/', 'gateway/', 'workers/'],
+    above: ['operations/', ...ANSWERING, 'workers/'],
     bare: ['fastify'],
   },
   // Whether a process is alone or a worker is nothing to what answers requests in it.
-  { below: 'packages/server/src/http/', above: ['workers/'], bare: [] },
-  { below: 'packages/server/src/gateway/', above: ['workers/'], bare: [] },
+  {
+    below: 'packages/server/src/doors/',
+    above: ['forward-auth/', 'gateway/', 'http/', 'workers/'],
+    bare: ['fastify', 'undici'],
+  },
+  { below: 'packages/server/src/forward-auth/', above: ['gateway/', 'http/', 'workers/'], bare: ['undici'] },
+  { below: 'packages/server/src/gateway/', above: ['forward-auth/', 'http/', 'workers/'], bare: ['fastify'] },
+  { below: 'packages/server/src/http/', above: ['forward-auth/', 'gateway/', 'workers/'], bare: ['undici'] },
   // A primary answers no request, so it must not load what does: its memory is spent on every node of several workers.
   {
     below: 'packages/server/src/workers/primary.ts',
-    above: ['http/', 'gateway/'],
+    above: ANSWERING,
     bare: ['fastify', 'undici', 'prom-client'],
   },
 ] as const

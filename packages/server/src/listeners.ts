@@ -3,13 +3,13 @@ import type { AddressInfo } from 'node:net'
 import { type ClientCertificateOptions, type ListenerTls, loadClientCertificates } from './client-ca.ts'
 import { capConnections } from './connection-cap.ts'
 import type { Context, OwnListener } from './context.ts'
+import { registerForwardAuth } from './forward-auth/forward-auth.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { certificateFor, certificatePaths } from './host.ts'
 import { registerAdministration } from './http/administration.ts'
 import { type App, createApp } from './http/app.ts'
 import { registerHealth } from './http/health.ts'
 import { describeRoutes } from './http/openapi.ts'
-import { registerAuthorize } from './http/routes/authorize.ts'
 import { registerSelf } from './http/routes/self.ts'
 import { registerTokens } from './http/routes/tokens.ts'
 import { registerVerify } from './http/routes/verify.ts'
@@ -45,7 +45,7 @@ export async function openListeners(context: Context): Promise<() => Promise<voi
 
   try {
     await openApp('api', config.listen, certificate, (app) => {
-      registerAuthorize(app, context)
+      registerForwardAuth(app, context)
       registerWellKnown(app, context)
       if (config.adminListen === null) registerAdministration(app, context)
       else registerForApplications(app, context)

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { canonicalTarget } from '@credence/core'
-import type { Client, Peer } from '../http/peer.ts'
+import type { Client, Peer } from '../doors/peer.ts'
 import type { Framing } from './request-framing.ts'
 
 /** A request whose head can be read in one way only. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { ApiRecord, ContentRefusal, PresentedCertificate, PresentedUri, Presenter } from '@credence/core'
 import type { Context } from '../context.ts'
-import type { CertificateOf } from '../http/client-certificate.ts'
-import { uriAtGateway } from '../http/presented-uri.ts'
+import type { CertificateOf } from '../doors/client-certificate.ts'
+import { uriAtGateway } from '../doors/presented-uri.ts'
 import type { Checked } from './checked.ts'
 
 /** What presenters of one gateway have in common. */

@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test'
 import { parseIpRange } from '@credence/core'
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import type { Context } from '../context.ts'
+import { registerForwardAuth } from '../forward-auth/forward-auth.ts'
 import { createApp } from '../http/app.ts'
-import { registerAuthorize } from '../http/routes/authorize.ts'
 import { registerWellKnown } from '../http/well-known.ts'
 import { keepSigningKeys } from '../operations/signing-keys.ts'
 import {
@@ -47,7 +47,7 @@ async function startTelling(t: TestContext, options: GatewayFixtureOptions = {})
 /** The key set and forward-auth, on a listener of their own. */
 async function serveOthers(t: TestContext, context: Context): Promise<string> {
   const app = createApp(context)
-  registerAuthorize(app, context)
+  registerForwardAuth(app, context)
   registerWellKnown(app, context)
   await app.ready()
   t.after(() => app.close())

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { headerValues, type RawHeaders } from '@credence/core'
-import { hostProblem } from '../http/host-header.ts'
+import { hostProblem } from '../doors/host-header.ts'
 
 /** What the head says about where the request ends and where it goes. */
 export type Framing =

@@ -1,5 +1,5 @@
 import { type Decision, limitLines } from '@credence/core'
-import { dpopNonceOf } from '../http/problem.ts'
+import { dpopNonceOf } from '../doors/problem.ts'
 import { remembered } from '../remembered.ts'
 import { HOP_BY_HOP } from './hop-by-hop.ts'
 

@@ -10,9 +10,9 @@ import {
   singleHeader,
 } from '@credence/core'
 import type { Context } from '../context.ts'
-import type { Peer } from '../http/peer.ts'
+import { upstreamIdentity } from '../doors/identity-headers.ts'
+import type { Peer } from '../doors/peer.ts'
 import { readName } from './header-role.ts'
-import { upstreamIdentity } from './identity-headers.ts'
 import { holdsProvenKey, withoutProvenKey } from './proven-key.ts'
 import { connectionOptions } from './request-framing.ts'
 

@@ -2,10 +2,10 @@ import { anyCovers, type Decision, type VerifyRequest } from '@credence/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
 import { decide } from '../decide.ts'
+import { answerTo, dpopNonceOf } from '../doors/problem.ts'
 import { builtInApiId } from '../ids.ts'
 import type { Actor } from '../operations/operation.ts'
-import { ownPresenters } from './presenters.ts'
-import { answerTo, dpopNonceOf } from './problem.ts'
+import { ownPresenters } from './own-presenter.ts'
 import { send } from './send.ts'
 
 declare module 'fastify' {

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { FAULTS, type FaultCode, problemType, VERDICTS, type VerdictCode } from '@credence/core'
 import type { FastifyReply } from 'fastify'
+import { faultAnswer } from '../doors/problem.ts'
 import type { App } from './app.ts'
-import { faultAnswer } from './problem.ts'
 import { send } from './send.ts'
 
 /** Nothing inline, nothing from elsewhere. The reference asks its own origin for the document, and for nothing else. */

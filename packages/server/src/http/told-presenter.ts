@@ -6,7 +6,7 @@ import {
   type Presenter,
   type RawHeaders,
 } from '@credence/core'
-import { tellsOfContent } from './presenters.ts'
+import { tellsOfContent } from '../doors/tells-of-content.ts'
 
 /** Whoever called the API of somebody who asks `POST /v1/verify`, as far as that one tells. */
 export interface Told {

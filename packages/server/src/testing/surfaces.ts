@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Context } from '../context.ts'
+import { registerForwardAuth } from '../forward-auth/forward-auth.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { registerAdministration } from '../http/administration.ts'
 import { type App, createApp } from '../http/app.ts'
 import { registerHealth } from '../http/health.ts'
-import { registerAuthorize } from '../http/routes/authorize.ts'
 import { createTestContext, type TestContextOptions } from './test-context.ts'
 
 /** Everything that answers HTTP, on free ports of the loopback interface, over one context. */
@@ -28,7 +28,7 @@ export async function startSurfaces(options: TestContextOptions = {}): Promise<S
   })
   const upstream = createServer((_request, response) => response.end('upstream'))
   const app: App = createApp(context)
-  registerAuthorize(app, context)
+  registerForwardAuth(app, context)
   registerAdministration(app, context)
   registerHealth(app, context)
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateThumbprint, parseIpRange } from '@credence/core'
 import type { Config } from '../../config.ts'
+import { registerForwardAuth } from '../../forward-auth/forward-auth.ts'
 import { type DpopClient, dpopClient, signingClient } from '../../testing/bound-clients.ts'
 import { closedAfter } from '../../testing/closed-after.ts'
 import { listen, route } from '../../testing/gateway-fixture.ts'
@@ -11,7 +12,6 @@ import { createTestContext } from '../../testing/test-context.ts'
 import { startTestServer, type TestServer } from '../../testing/test-server.ts'
 import { createApp } from '../app.ts'
 import { derFrom } from '../certificate-text.ts'
-import { registerAuthorize } from './authorize.ts'
 
 const LOOPBACK = [parseIpRange('127.0.0.0/8')!]
 const CLIENT = selfSigned('client')
@@ -37,7 +37,7 @@ async function startForwardAuth(options: ProtectedApiOptions, config: Partial<Co
   const routes = [route('GET /orders/*=orders:read'), route('POST /orders/*=orders:read')]
   const { key } = await protectApi(made.context, { ...options, api: { routes, ...options.api } })
   const app = createApp(made.context)
-  registerAuthorize(app, made.context)
+  registerForwardAuth(app, made.context)
   await app.ready()
   const port = await listen(app.server)
   goOn()

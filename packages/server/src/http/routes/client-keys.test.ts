@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateThumbprint, parseIpRange } from '@credence/core'
 import type { Config } from '../../config.ts'
+import { registerForwardAuth } from '../../forward-auth/forward-auth.ts'
 import { assertionClient } from '../../testing/assertion-client.ts'
 import { dpopClient } from '../../testing/bound-clients.ts'
 import { closedAfter } from '../../testing/closed-after.ts'
@@ -12,7 +13,6 @@ import { createTestContext } from '../../testing/test-context.ts'
 import { startTestServer, type TestServer } from '../../testing/test-server.ts'
 import { createApp } from '../app.ts'
 import { derFrom } from '../certificate-text.ts'
-import { registerAuthorize } from './authorize.ts'
 
 const CLIENT = selfSigned('client')
 const OTHER = selfSigned('other')
@@ -275,7 +275,7 @@ test('forward-auth: Client-Cert of a trusted proxy is the credential where clien
       },
     })
     const app = createApp(made.context)
-    registerAuthorize(app, made.context)
+    registerForwardAuth(app, made.context)
     await app.ready()
     const port = await listen(app.server)
     const ask = async (headers: Record<string, string>) => {

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Context } from '../../context.ts'
-import type { App } from '../app.ts'
-import { Authorizer, type Question } from '../authorizer.ts'
-import { misdirection } from '../host-header.ts'
-import { AUTHORIZE_PREFIX } from '../original-request.ts'
-import { atEndOfTurn } from '../turn.ts'
+import type { FastifyInstance } from 'fastify'
+import type { Context } from '../context.ts'
+import { misdirection } from '../doors/host-header.ts'
+import { atEndOfTurn } from '../doors/turn.ts'
+import { Authorizer, type Question } from './authorizer.ts'
+import { AUTHORIZE_PREFIX } from './original-request.ts'
+
+/** Of the listener that it shares. */
+type ForwardAuthApp = Pick<FastifyInstance, 'addHook' | 'server'>
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -14,7 +17,7 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void
  * verify does, and what the caller sent along is never read, whatever its method and type. Requests that are not
  * Fastify's own business (forward-auth's, unless they are malformed or the server is closing) never reach it.
  */
-export function registerAuthorize(app: App, context: Context): void {
+export function registerForwardAuth(app: ForwardAuthApp, context: Context): void {
   const { metrics, newRequestId } = context
   const authorizer = new Authorizer(context, ({ statusCode }) => metrics.responded('api', statusCode))
   const handle = atEndOfTurn<Question>((questions) => authorizer.answerAll(questions))

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { METHODS } from 'node:http'
 import { test } from 'node:test'
 import { type ApiRecord, parseIpRange } from '@credence/core'
-import type { Config } from '../../config.ts'
-import { newId } from '../../ids.ts'
-import { closedAfter } from '../../testing/closed-after.ts'
-import { listen, route, sendRaw } from '../../testing/gateway-fixture.ts'
-import { type ProtectedApiOptions, protectApi, putRecords } from '../../testing/protected-api.ts'
-import { createTestContext } from '../../testing/test-context.ts'
-import { createApp } from '../app.ts'
-import { registerAuthorize } from './authorize.ts'
+import type { Config } from '../config.ts'
+import { createApp } from '../http/app.ts'
+import { newId } from '../ids.ts'
+import { closedAfter } from '../testing/closed-after.ts'
+import { listen, route, sendRaw } from '../testing/gateway-fixture.ts'
+import { type ProtectedApiOptions, protectApi, putRecords } from '../testing/protected-api.ts'
+import { createTestContext } from '../testing/test-context.ts'
+import { registerForwardAuth } from './forward-auth.ts'
 
 const LOOPBACK = [parseIpRange('127.0.0.0/8')!]
 const ROUTES = [
@@ -33,7 +33,7 @@ async function startAuthorize(config: Partial<Config> = {}, options: ProtectedAp
   const { context } = made
   const protectedApi = await protectApi(context, { ...options, api: { routes: ROUTES, ...options.api } })
   const app = createApp(context)
-  registerAuthorize(app, context)
+  registerForwardAuth(app, context)
   await app.ready()
   const port = await listen(app.server)
   const ask = async (

@@ -7,12 +7,12 @@ import {
   type PresentedUri,
   type Presenter,
   type RawHeaders,
+  singleHeader,
 } from '@credence/core'
-import type { Context } from '../context.ts'
-import { type CertificateOf, certificateFinder } from './client-certificate.ts'
+import type { CertificateOf } from '../doors/client-certificate.ts'
+import type { Client, Peer } from '../doors/peer.ts'
+import { tellsOfContent } from '../doors/tells-of-content.ts'
 import type { ForwardStyle, OriginalRequest } from './original-request.ts'
-import { type Client, type Peer, peerFinder } from './peer.ts'
-import { uriAtServer, uriBehindProxy } from './presented-uri.ts'
 
 /** What presenters behind proxies have in common. */
 export interface ProxiedDoor {
@@ -67,25 +67,36 @@ export class ProxiedPresenter implements Presenter {
   }
 }
 
-/** Whoever calls administration, and acts on its own behalf. */
-export function ownPresenters(
-  context: Pick<Context, 'config' | 'listeners'>,
-): (request: IncomingMessage) => Presenter {
-  const peerOf = peerFinder(context.config.trustedProxies)
-  const certificateOf = certificateFinder(context.config)
-  return (request) => ({
-    uri: () => uriAtServer(context, request),
-    certificate: () => certificateOf(request.socket, peerOf(request.socket), request.rawHeaders),
-    hasContent: () => tellsOfContent(request.rawHeaders),
-    content: async () => ({
-      code: 'BINDING_MISMATCH',
-      detail:
-        'administration decides before it reads content that is signed: use DPoP or a client certificate',
-    }),
-  })
+/**
+ * What a trusted proxy was asked, by its own word: it was configured to be believed. Where the API has a host, no
+ * other name counts.
+ */
+function uriBehindProxy(
+  { host }: Pick<ApiRecord, 'host'>,
+  target: string,
+  headers: RawHeaders,
+  secure: boolean,
+  style: ForwardStyle,
+): PresentedUri {
+  const scheme = secure ? 'https' : 'http'
+  const told = forwardedHost(headers, style)
+  if (told === undefined) return { known: false, problem: 'X-Forwarded-Host stands more than once' }
+  if (host === null) {
+    return told === null
+      ? { known: false, problem: 'give the API a host, or have the proxy send X-Forwarded-Host' }
+      : { known: true, scheme, authority: told, target, saidBy: 'X-Forwarded-Host of the proxy' }
+  }
+  const saidBy = 'the host of the API'
+  if (told === null) return { known: true, scheme, authority: host, target, saidBy }
+  const name = told.replace(/:\d{1,5}$/, '')
+  return name.toLowerCase() === host
+    ? { known: true, scheme, authority: told, target, saidBy }
+    : { known: false, problem: 'the proxy was asked for another host than that of the API' }
 }
 
-export function tellsOfContent(headers: RawHeaders): boolean {
-  const lengths = headerValues(headers, 'content-length')
-  return lengths.some((length) => length !== '0') || headerValues(headers, 'transfer-encoding').length > 0
+/** Null: the proxy says none. Undefined: it is not clear which. Envoy keeps the Host that its client sent. */
+function forwardedHost(headers: RawHeaders, style: ForwardStyle): string | null | undefined {
+  const count = headerValues(headers, 'x-forwarded-host').length
+  if (count === 0) return style === 'envoy' ? singleHeader(headers, 'host') : null
+  return singleHeader(headers, 'x-forwarded-host') ?? undefined
 }

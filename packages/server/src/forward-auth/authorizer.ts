@@ -10,13 +10,13 @@ import {
 } from '@credence/core'
 import type { Context } from '../context.ts'
 import { type Asked, type Asking, decideAll, observe } from '../decide.ts'
-import { proxyIdentity } from '../gateway/identity-headers.ts'
-import { apiFinder } from './api-ref.ts'
-import { certificateFinder } from './client-certificate.ts'
+import { apiFinder } from '../doors/api-ref.ts'
+import { certificateFinder } from '../doors/client-certificate.ts'
+import { proxyIdentity } from '../doors/identity-headers.ts'
+import { clientFinder, type Peer, peerFinder } from '../doors/peer.ts'
+import { answerTo, dpopNonceOf, faultAnswer } from '../doors/problem.ts'
 import { type OriginalRequest, originalRequest } from './original-request.ts'
-import { clientFinder, type Peer, peerFinder } from './peer.ts'
-import { type ProxiedDoor, ProxiedPresenter } from './presenters.ts'
-import { answerTo, dpopNonceOf, faultAnswer } from './problem.ts'
+import { type ProxiedDoor, ProxiedPresenter } from './proxied-presenter.ts'
 
 /** nginx's auth_request makes a 500 of everything but these (and 2xx). */
 const NGINX_UNDERSTANDS = new Set([200, 401, 403])
