@@ -75,7 +75,7 @@ const verifier: Verifier = {
   proofs,
   sealingKeys: { currentId: 'none', key: () => undefined },
   limiter: new MemoryLimiter({ maxCounters: 100_000 }),
-  replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: Date.now }),
+  replayGuard: new MemoryReplayGuard({ maxRedemptions: 1000, clock: Date.now }),
   dpopNonces: null,
   passwords: null,
   clientKeys: NO_CLIENT_KEYS,

@@ -1,12 +1,12 @@
-import { clientAssertionClaim } from './client-assertion.ts'
+import { redeemableAssertion } from './client-assertion.ts'
 import { checkContentDigest } from './content-digest.ts'
 import type { DpopAnswer, Identity } from './decision.ts'
 import { checkDpopProof, MAX_DPOP_LENGTH } from './dpop.ts'
 import { headerOf, type Presented } from './extract.ts'
 import { HEADERS_ONLY } from './find-caller.ts'
 import { headerValues } from './headers.ts'
-import type { ProofClaims } from './proof-claims.ts'
 import type { Binding } from './records.ts'
+import type { Redemptions } from './redemptions.ts'
 import { signatureRefusal } from './signature-binding.ts'
 import type { DenialCode } from './verdict.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
@@ -16,8 +16,8 @@ export interface Proving {
   readonly identity: Identity
   readonly presented: Presented
   readonly request: VerifyRequest
-  /** Null: the request brings nothing that could be claimed. */
-  readonly claims: ProofClaims | null
+  /** Null: the request brings nothing that could be redeemed. */
+  readonly redemptions: Redemptions | null
 }
 
 export interface BindingRefusal {
@@ -71,7 +71,7 @@ function unboundRefusal({ presented }: Proving): Refused {
 }
 
 async function checkDpop(
-  { presented, request, claims }: Proving,
+  { presented, request, redemptions }: Proving,
   thumbprint: string,
   { dpopNonces: nonces }: Verifier,
   nowMs: number,
@@ -96,7 +96,7 @@ async function checkDpop(
   }
   const { method } = request
   const uri = presentedUri(request)
-  if (method === null || claims === null) {
+  if (method === null || redemptions === null) {
     return refusedBy('BINDING_MISMATCH', 'the method of the request is not known')
   }
   if (!uri.known) return refusedBy('BINDING_MISMATCH', uri.problem)
@@ -111,7 +111,7 @@ async function checkDpop(
       proof.error,
     )
   }
-  const used = await claims.refusal(proof.claim)
+  const used = await redemptions.refusal(proof.redeemable)
   if (used !== null) return refusedBy(used.code, `DPoP: ${used.detail}`)
   return { ok: true, dpop: nonce === null ? null : { error: null, nonce } }
 }
@@ -135,11 +135,14 @@ function checkCertificate({ request }: Proving, thumbprint: string): BindingResu
 }
 
 /** A client assertion is signed by the key itself, as `secret` has found; what is left is that it counts once. */
-async function checkFirstUse({ presented, claims }: Proving, thumbprint: string): Promise<BindingResult> {
-  if (claims === null) {
+async function checkFirstUse(
+  { presented, redemptions }: Proving,
+  thumbprint: string,
+): Promise<BindingResult> {
+  if (redemptions === null) {
     return refused('BINDING_MISMATCH', 'a client assertion counts once, and nobody here can tell')
   }
-  const used = await claims.refusal(clientAssertionClaim(presented.value, thumbprint))
+  const used = await redemptions.refusal(redeemableAssertion(presented.value, thumbprint))
   return used === null
     ? { ok: true, dpop: null }
     : refused(used.code, `client assertion: ${used.detail}${used.code === 'REPLAYED' ? '' : AFTER_A_START}`)
@@ -149,13 +152,13 @@ const AFTER_A_START =
   ', with iat: without it, it may be as old as five minutes, and is refused so long after a start'
 
 async function checkSignature(
-  { identity, presented, request, claims }: Proving,
+  { identity, presented, request, redemptions }: Proving,
   binding: Extract<Binding, { type: 'signature' }>,
   nowMs: number,
 ): Promise<BindingResult> {
   const { presenter, headers, method } = request
   const uri = presentedUri(request)
-  if (presenter === null || method === null || claims === null) {
+  if (presenter === null || method === null || redemptions === null) {
     return refused(
       'BINDING_MISMATCH',
       'bound to a key that signs requests, and the request is not known whole',
@@ -179,7 +182,7 @@ async function checkSignature(
     const digest = checkContentDigest(headers, content)
     if (!digest.ok) return refused(digest.code, `signature: ${digest.detail}`)
   }
-  const used = await claims.refusal(signed.claim)
+  const used = await redemptions.refusal(signed.redeemable)
   return used === null ? { ok: true, dpop: null } : refused(used.code, `signature: ${used.detail}`)
 }
 

@@ -76,7 +76,7 @@ describe('a signed request', () => {
         keyid: 'k1',
         tag: null,
       },
-      claim: {
+      redeemable: {
         scope: 'signature:T',
         id: 'nonce:n1',
         issuedAtMs: NOW_MS - 10_000,
@@ -220,7 +220,7 @@ describe('a signed request', () => {
     const id = (request: SignedRequest) => {
       const result = check(request)
       assert.ok(result.ok)
-      return result.claim.id
+      return result.redeemable.id
     }
     const request = signed(`(${COVERED})${PARAMETERS}`)
     assert.match(id(request), /^base:[A-Za-z0-9_-]{43}$/)

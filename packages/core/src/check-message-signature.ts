@@ -12,10 +12,10 @@ import {
 } from './message-signature.ts'
 import {
   PROOF_WINDOW,
-  type ProofClaim,
   type ProofWindow,
-  proofClaim,
   proofTimeProblem,
+  type Redeemable,
+  redeemable,
 } from './proof-window.ts'
 import type { DenialCode } from './verdict.ts'
 
@@ -46,7 +46,7 @@ export type MessageSignatureResult =
       readonly label: string
       readonly parameters: SignatureParameters
       /** What the replay guard is to be asked for; unless that is the first, the signature is REPLAYED. */
-      readonly claim: ProofClaim
+      readonly redeemable: Redeemable
     }
   /** `detail` is for the operator, and quotes no value of the request. */
   | { readonly ok: false; readonly code: DenialCode; readonly detail: string }
@@ -79,8 +79,8 @@ export function checkMessageSignature(
   // Never the signature itself: of one by ECDSA, anybody can make a second.
   const id = parameters.nonce === null ? `base:${baseDigest(base.base)}` : `nonce:${parameters.nonce}`
   const scope = `signature:${expected.thumbprint}`
-  const claim = proofClaim(scope, id, parameters.created ?? 0, expected.window ?? PROOF_WINDOW)
-  return { ok: true, label, parameters, claim }
+  const once = redeemable(scope, id, parameters.created ?? 0, expected.window ?? PROOF_WINDOW)
+  return { ok: true, label, parameters, redeemable: once }
 }
 
 function isMeant({ keyid, tag }: SignatureParameters, expected: ExpectedMessageSignature): boolean {

@@ -6,7 +6,7 @@ import type { JwsAlgorithmName } from './jws-algorithm.ts'
 import { signatureVerifies } from './jws-signature.ts'
 import { checkJwtClaims } from './jwt-claims.ts'
 import { CLOCK_SKEW_MS } from './limit-arithmetic.ts'
-import { PROOF_WINDOW, type ProofClaim } from './proof-window.ts'
+import { PROOF_WINDOW, type Redeemable } from './proof-window.ts'
 import type { Binding } from './records.ts'
 import { readStrictJsonObject } from './strict-json.ts'
 import { unverifiedPayload } from './unverified-payload.ts'
@@ -134,9 +134,9 @@ function refused(code: DenialCode, detail: string): AssertionRefusal {
  * What the replay guard is asked for an assertion that was checked. It cannot have been used before its `iat` or `nbf`,
  * nor before its end was near enough.
  */
-export function clientAssertionClaim(token: string, thumbprint: string): ProofClaim {
+export function redeemableAssertion(token: string, thumbprint: string): Redeemable {
   const claims = readStrictJsonObject(unverifiedPayload(token))
-  if (claims === null) throw new Error('A client assertion was not checked before it was claimed')
+  if (claims === null) throw new Error('A client assertion was not checked before it was redeemed')
   const expiresAtMs = Number(claims.exp) * 1000
   const starts = [claims.iat, claims.nbf].filter((moment) => typeof moment === 'number')
   return {

@@ -72,7 +72,7 @@ describe('a DPoP proof', () => {
         jti: 'j1',
         iat: NOW_MS / 1000,
         nonce: null,
-        claim: {
+        redeemable: {
           scope: `dpop:${thumbprint}`,
           id: 'j1',
           issuedAtMs: NOW_MS - 10_000,
@@ -223,13 +223,13 @@ describe('a DPoP proof', () => {
 
   it('is the first once, and a replay from then on as long as it is fresh, on any node', async () => {
     let nowMs = NOW_MS - 60_000
-    const guard = new MemoryReplayGuard({ maxClaims: 100, clock: () => nowMs })
+    const guard = new MemoryReplayGuard({ maxRedemptions: 100, clock: () => nowMs })
     nowMs = NOW_MS
     const ask = async () => {
       const result = check(proof(), {}, nowMs)
       assert.ok(result.ok)
-      const { scope, id, issuedAtMs, keepUntilMs } = result.claim
-      return guard.claim(scope, id, issuedAtMs, keepUntilMs)
+      const { scope, id, issuedAtMs, keepUntilMs } = result.redeemable
+      return guard.redeem(scope, id, issuedAtMs, keepUntilMs)
     }
     assert.equal(await ask(), 'first')
     for (const afterMs of [0, 1, 60_000]) {
@@ -242,7 +242,7 @@ describe('a DPoP proof', () => {
   it('has ids of its own: the same jti of another key is another proof', () => {
     const [one, two] = [check(proof()), check(proof({ which: 'other' }), { thumbprint: null })]
     assert.ok(one.ok && two.ok && one.jti === two.jti)
-    assert.notEqual(one.claim.scope, two.claim.scope)
+    assert.notEqual(one.redeemable.scope, two.redeemable.scope)
   })
 
   it('never throws, whatever is presented, and never repeats the credential', () => {

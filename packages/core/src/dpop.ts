@@ -7,10 +7,10 @@ import { parseUnverifiedJws, type UnverifiedJws, verifyParsedJws } from './jws.t
 import type { JwsAlgorithmName } from './jws-algorithm.ts'
 import {
   PROOF_WINDOW,
-  type ProofClaim,
   type ProofWindow,
-  proofClaim,
   proofTimeProblem,
+  type Redeemable,
+  redeemable,
 } from './proof-window.ts'
 import { readStrictJsonObject } from './strict-json.ts'
 import type { DenialCode } from './verdict.ts'
@@ -58,7 +58,7 @@ export type DpopResult =
       readonly iat: number
       readonly nonce: string | null
       /** What the replay guard is to be asked for; unless that is the first, the proof is REPLAYED. */
-      readonly claim: ProofClaim
+      readonly redeemable: Redeemable
     }
   /** `detail` is for the operator, and quotes neither key nor credential. */
   | { readonly ok: false; readonly code: DenialCode; readonly error: DpopError; readonly detail: string }
@@ -96,7 +96,7 @@ export function checkDpopProof(proof: unknown, expected: ExpectedDpopProof, nowM
     jti,
     iat,
     nonce,
-    claim: proofClaim(`dpop:${signer}`, jti, iat, window),
+    redeemable: redeemable(`dpop:${signer}`, jti, iat, window),
   }
 }
 

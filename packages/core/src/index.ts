@@ -217,7 +217,7 @@ export type {
   Presenter,
 } from './presenter.ts'
 export { ProofCache } from './proof-cache.ts'
-export { PROOF_WINDOW, type ProofClaim, type ProofWindow } from './proof-window.ts'
+export { PROOF_WINDOW, type ProofWindow, type Redeemable } from './proof-window.ts'
 export {
   type ApiRecord,
   type Binding,
@@ -264,7 +264,7 @@ export {
   type Refusal,
   refusalAnswer,
 } from './refusal.ts'
-export { type Claim, claimDigest, type ReplayGuard, ReplayUnavailable } from './replay-guard.ts'
+export { type Redemption, type ReplayGuard, ReplayUnavailable, redemptionDigest } from './replay-guard.ts'
 export {
   CREDENTIAL_STATUSES,
   type CredentialStatus,

@@ -7,11 +7,11 @@ const START = Date.UTC(2026, 5, 16, 12)
 
 replayGuardContract('memory', async () => {
   let nowMs = START
-  const open = () => new MemoryReplayGuard({ maxClaims: 100_000, clock: () => nowMs })
+  const open = () => new MemoryReplayGuard({ maxRedemptions: 100_000, clock: () => nowMs })
   let guard = open()
-  const claim: MemoryReplayGuard['claim'] = (...args) => guard.claim(...args)
+  const redeem: MemoryReplayGuard['redeem'] = (...args) => guard.redeem(...args)
   return {
-    guards: [{ claim }, { claim }],
+    guards: [{ redeem }, { redeem }],
     clock: () => nowMs,
     pass: async (ms) => {
       nowMs += ms
@@ -24,11 +24,11 @@ replayGuardContract('memory', async () => {
   }
 })
 
-describe('the claims of one process', () => {
+describe('the redemptions of one process', () => {
   let nowMs = START
-  const open = (maxClaims: number) => {
+  const open = (maxRedemptions: number) => {
     nowMs = START
-    return new MemoryReplayGuard({ maxClaims, clock: () => nowMs })
+    return new MemoryReplayGuard({ maxRedemptions, clock: () => nowMs })
   }
 
   test('are bounded: what is forgotten for room is too old from then on, never the first again', async () => {
@@ -37,11 +37,11 @@ describe('the claims of one process', () => {
     for (let index = 0; index < 100; index++) {
       nowMs += 10
       issued.push(nowMs)
-      assert.equal(await guard.claim('s', `${index}`, nowMs, nowMs + 60_000), 'first')
+      assert.equal(await guard.redeem('s', `${index}`, nowMs, nowMs + 60_000), 'first')
       assert.ok(guard.size <= 10)
     }
     const again = await Promise.all(
-      issued.map((issuedAtMs, index) => guard.claim('s', `${index}`, issuedAtMs, nowMs + 60_000)),
+      issued.map((issuedAtMs, index) => guard.redeem('s', `${index}`, issuedAtMs, nowMs + 60_000)),
     )
     assert.equal(again.includes('first'), false)
     assert.deepEqual([again[0], again[99]], ['too_old', 'replayed'])
@@ -51,12 +51,12 @@ describe('the claims of one process', () => {
     const guard = open(10)
     for (let index = 0; index < 10; index++) {
       nowMs += 1
-      await guard.claim('s', `${index}`, nowMs, nowMs + 1000)
+      await guard.redeem('s', `${index}`, nowMs, nowMs + 1000)
     }
     const issuedAtMs = nowMs
     nowMs += 1000 + 5 * 60_000
     for (let index = 10; index < 19; index++) {
-      assert.equal(await guard.claim('s', `${index}`, issuedAtMs, nowMs + 1000), 'first')
+      assert.equal(await guard.redeem('s', `${index}`, issuedAtMs, nowMs + 1000), 'first')
     }
   })
 
@@ -64,20 +64,20 @@ describe('the claims of one process', () => {
     const guard = open(4)
     for (let index = 0; index < 20; index++) {
       nowMs += 10
-      assert.equal(await guard.claim('s', `${index}`, nowMs + 50_000, nowMs + 60_000), 'first')
+      assert.equal(await guard.redeem('s', `${index}`, nowMs + 50_000, nowMs + 60_000), 'first')
     }
   })
 
   test('a clock that goes back opens nothing, and one that was far ahead blocks nothing', async () => {
     const guard = open(100)
     nowMs += 1000
-    assert.equal(await guard.claim('s', 'a', nowMs, nowMs + 1000), 'first')
+    assert.equal(await guard.redeem('s', 'a', nowMs, nowMs + 1000), 'first')
     nowMs -= 300_000
-    assert.equal(await guard.claim('s', 'a', nowMs, nowMs + 1000), 'replayed')
-    assert.equal(await guard.claim('s', 'b', nowMs, nowMs + 1000), 'too_old')
+    assert.equal(await guard.redeem('s', 'a', nowMs, nowMs + 1000), 'replayed')
+    assert.equal(await guard.redeem('s', 'b', nowMs, nowMs + 1000), 'too_old')
     nowMs -= 86_400_000
-    assert.equal(await guard.claim('s', 'c', nowMs, nowMs + 1000), 'too_old')
+    assert.equal(await guard.redeem('s', 'c', nowMs, nowMs + 1000), 'too_old')
     nowMs += 1
-    assert.equal(await guard.claim('s', 'c', nowMs, nowMs + 1000), 'first')
+    assert.equal(await guard.redeem('s', 'c', nowMs, nowMs + 1000), 'first')
   })
 })

@@ -18,27 +18,27 @@ import {
 } from './find-caller.ts'
 import { type LifeProblem, lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
-import type { ProofClaims } from './proof-claims.ts'
 import type { ApiRecord } from './records.ts'
+import type { Redemptions } from './redemptions.ts'
 import { routeFor } from './route-for.ts'
 import { parseScopeExpression, type ScopeExpression, satisfies } from './scope.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
 /**
  * The ordered checks. At once where the caller is prepared, bound to no key, and the limits are counted here.
- * @param claims of this request, whose checks may have run before; null: it brings nothing that could be claimed
+ * @param redemptions of this request, whose checks may have run before; null: it brings nothing that could be redeemed
  */
 export function runChecks(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Decision | Promise<Decision> {
   const { api } = request
-  if (api === null) return runAtHome(request, reading, verifier, claims)
+  if (api === null) return runAtHome(request, reading, verifier, redemptions)
   return reading.from === 'store'
-    ? runAtFresh(api, request, reading, verifier, claims)
-    : runAt(api, request, reading, verifier, claims)
+    ? runAtFresh(api, request, reading, verifier, redemptions)
+    : runAt(api, request, reading, verifier, redemptions)
 }
 
 /** Where the store is read in any case, the API is too. */
@@ -47,11 +47,11 @@ async function runAtFresh(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Promise<Decision> {
   const now = await verifier.lookup.read('api', api.id)
   if (now === undefined) return refuse(api, 'route', 'ROUTE_UNKNOWN', 'the API was deleted')
-  return runAt(now, request, reading, verifier, claims)
+  return runAt(now, request, reading, verifier, redemptions)
 }
 
 /** Route and TLS, then what was presented, then who that is and what it may do. */
@@ -60,14 +60,14 @@ function runAt(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Decision | Promise<Decision> {
   const presentation = present(api, request, reading, verifier)
   if ('code' in presentation) return presentation
   const nowMs = verifier.clock()
   const prepared = verifier.proofs.callerOf(presentation.proofKey)
   const recalled = prepared && recall(presentation, prepared, verifier, nowMs)
-  return runPresented(presentation, recalled, verifier, claims, nowMs)
+  return runPresented(presentation, recalled, verifier, redemptions, nowMs)
 }
 
 /** The checks of a request that need nobody to be known: route, TLS, and what is presented. Or what they decide. */
@@ -102,19 +102,19 @@ export function runPresented(
   presentation: Presentation,
   recalled: LivingCaller | null,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
   nowMs: number,
 ): Decision | Promise<Decision> {
   const { api, route, presented, isRead, routeScopes, request } = presentation
   if (recalled !== null) {
     return needsProof(recalled.isBound, presented)
-      ? decideAboutBound(recalled, presented, routeScopes, request, verifier, claims)
+      ? decideAboutBound(recalled, presented, routeScopes, request, verifier, redemptions)
       : decideAbout(recalled, routeScopes, request, verifier, nowMs)
   }
   const read = isRead ? presented : presentedIn(request, api, route?.accepts ?? api.accepts)
   if ('code' in read) return refuse(api, 'extract', read.code, read.detail, route)
   return findCaller(presentation, verifier).then((found) =>
-    'code' in found ? found : decideAboutFound(found, presented, routeScopes, request, verifier, claims),
+    'code' in found ? found : decideAboutFound(found, presented, routeScopes, request, verifier, redemptions),
   )
 }
 
@@ -123,7 +123,7 @@ async function runAtHome(
   request: VerifyRequest,
   reading: Reading,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Promise<Decision> {
   const presented = presentedIn(request, HEADERS_ONLY, request.exchange?.kinds ?? TAKEN_UNASKED)
   if ('code' in presented) return refuse(null, 'extract', presented.code, presented.detail)
@@ -131,7 +131,7 @@ async function runAtHome(
   if ('code' in identity) return identity
   const over = lifeProblem(identity, verifier.clock())
   if (over !== null) return deny(identity, over.check, over.code, over.detail)
-  if (request.homeApiId === null) return decideWhoOnly(identity, presented, request, verifier, claims)
+  if (request.homeApiId === null) return decideWhoOnly(identity, presented, request, verifier, redemptions)
   const homeApiId = request.homeApiId(identity.credential.workspaceId)
   const api = await verifier.lookup.find('api', homeApiId, reading)
   if (api?.workspaceId !== identity.credential.workspaceId) {
@@ -140,7 +140,7 @@ async function runAtHome(
   const unfit = request.exchange === undefined ? null : exchangeProblem(api, identity, request)
   if (unfit !== null) return deny({ ...identity, api }, unfit.check, unfit.code, unfit.detail)
   const caller = await completeCaller({ ...identity, api }, reading, verifier)
-  return decideAboutFound(caller, presented, null, request, verifier, claims)
+  return decideAboutFound(caller, presented, null, request, verifier, redemptions)
 }
 
 /** Who this is, wherever it may go. */
@@ -149,11 +149,11 @@ async function decideWhoOnly(
   presented: Presented,
   request: VerifyRequest,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Promise<Decision> {
   if (!needsProof(isBoundAt(identity.api, identity.credential), presented))
     return allow(identity, [], null, [])
-  const proof = await checkBinding({ identity, presented, request, claims }, verifier, verifier.clock())
+  const proof = await checkBinding({ identity, presented, request, redemptions }, verifier, verifier.clock())
   return proof.ok ? { ...allow(identity, [], null, []), dpop: proof.dpop } : unproven(identity, proof)
 }
 
@@ -179,7 +179,7 @@ function decideAboutFound(
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Decision | Promise<Decision> {
   const nowMs = verifier.clock()
   const over = lifeProblem(caller, nowMs)
@@ -188,7 +188,7 @@ function decideAboutFound(
   if (scopes === null) return deny(caller, 'audience', 'WRONG_AUDIENCE', `no grant for API ${api.name}`)
   const living = { ...caller, scopes }
   return needsProof(caller.isBound, presented)
-    ? decideAboutBound(living, presented, routeScopes, request, verifier, claims)
+    ? decideAboutBound(living, presented, routeScopes, request, verifier, redemptions)
     : decideAbout(living, routeScopes, request, verifier, nowMs)
 }
 
@@ -199,9 +199,9 @@ async function decideAboutBound(
   routeScopes: ScopeExpression | null,
   request: VerifyRequest,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Promise<Decision> {
-  const proving = { identity: caller, presented, request, claims }
+  const proving = { identity: caller, presented, request, redemptions }
   const proof = await checkBinding(proving, verifier, verifier.clock())
   if (!proof.ok) return { ...unproven(caller, proof), scopes: caller.scopes }
   const decision = await decideAbout(caller, routeScopes, request, verifier, verifier.clock())

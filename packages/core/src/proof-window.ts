@@ -10,8 +10,8 @@ export interface ProofWindow {
 /** RFC 9449 section 11.1 wants it short; clocks that are set at all differ by less than ten seconds. */
 export const PROOF_WINDOW: ProofWindow = { maxAgeMs: 60_000, maxAheadMs: 10_000 }
 
-/** The arguments of ReplayGuard.claim, for one proof. */
-export interface ProofClaim {
+/** The arguments of ReplayGuard.redeem, for one proof. */
+export interface Redeemable {
   readonly scope: string
   readonly id: string
   readonly issuedAtMs: number
@@ -23,12 +23,12 @@ export interface ProofClaim {
  * somebody else.
  * @param issuedAtSeconds by the clock of whoever signed
  */
-export function proofClaim(
+export function redeemable(
   scope: string,
   id: string,
   issuedAtSeconds: number,
   { maxAgeMs, maxAheadMs }: ProofWindow,
-): ProofClaim {
+): Redeemable {
   const issuedAtMs = issuedAtSeconds * 1000
   return {
     scope,

@@ -86,7 +86,7 @@ async function recallProof(
 
 /** By its form alone. */
 export function kindOf(presented: Presented, ownTokens: OwnTokens): Kind | undefined {
-  return KINDS.find((kind) => kind.claims(presented, ownTokens))
+  return KINDS.find((kind) => kind.recognizes(presented, ownTokens))
 }
 
 /** A proof from before counts while the record still holds the very digest that it was made against. */

@@ -133,8 +133,8 @@ describe('a credential that is bound by DPoP', () => {
   })
 
   it('is UNAVAILABLE where nobody knows which proofs were used', async () => {
-    const claim = () => Promise.reject(new ReplayUnavailable('gone'))
-    const blind: Verifier = { ...here.verifier, replayGuard: { claim } }
+    const redeem = () => Promise.reject(new ReplayUnavailable('gone'))
+    const blind: Verifier = { ...here.verifier, replayGuard: { redeem } }
     const decision = await ask(underDpop(proof()), {}, blind)
     assert.deepEqual([decision.code, decision.failedCheck], ['UNAVAILABLE', 'binding'])
   })
@@ -152,7 +152,7 @@ describe('a credential that is bound by DPoP', () => {
   })
 
   it('is asked for a fresh proof where the memory of used ones begins later', async () => {
-    const young: Verifier = { ...here.verifier, replayGuard: { claim: async () => 'too_old' } }
+    const young: Verifier = { ...here.verifier, replayGuard: { redeem: async () => 'too_old' } }
     const decision = await ask(underDpop(proof()), {}, young)
     assert.deepEqual(says(decision), ['BINDING_MISMATCH', 'binding', 'invalid_dpop_proof'])
     assert.match(decision.detail!, /fresh one/)

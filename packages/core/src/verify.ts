@@ -3,8 +3,8 @@ import { type Decision, refuse } from './decision.ts'
 import { type Presentation, recall } from './find-caller.ts'
 import { LimitUnavailable } from './limit.ts'
 import { present, runChecks, runPresented } from './ordered-checks.ts'
-import { ProofClaims } from './proof-claims.ts'
 import type { ApiRecord } from './records.ts'
+import { Redemptions } from './redemptions.ts'
 import { ReplayUnavailable } from './replay-guard.ts'
 import type { Verifier, VerifyRequest } from './verify-request.ts'
 
@@ -22,7 +22,7 @@ export async function verify(request: VerifyRequest, verifier: Verifier): Promis
 /** The same, but at once where neither store nor ledger is asked, as for nearly every request: nothing waits then. */
 export function verifyNow(request: VerifyRequest, verifier: Verifier): Decision | Promise<Decision> {
   const reading = request.fresh ? FROM_STORE : FROM_CACHE
-  return verifyBy((claims) => runChecks(request, reading, verifier, claims), request, verifier)
+  return verifyBy((redemptions) => runChecks(request, reading, verifier, redemptions), request, verifier)
 }
 
 /**
@@ -45,8 +45,8 @@ export function verifyAll(
   return requests.map((request, at) => {
     const one = presentations[at]!
     if (one === null) return verifyNow(request, verifier)
-    const run = (claims: ProofClaims | null) =>
-      isOpen(one) ? runPresented(one, recalled[at]!, verifier, claims, nowMs) : one
+    const run = (redemptions: Redemptions | null) =>
+      isOpen(one) ? runPresented(one, recalled[at]!, verifier, redemptions, nowMs) : one
     return verifyBy(run, request, verifier)
   })
 }
@@ -68,17 +68,17 @@ function presentEarly(request: VerifyRequest, verifier: Verifier): Presentation 
 }
 
 function verifyBy(
-  run: (claims: ProofClaims | null) => Decision | Promise<Decision>,
+  run: (redemptions: Redemptions | null) => Decision | Promise<Decision>,
   request: VerifyRequest,
   verifier: Verifier,
 ): Decision | Promise<Decision> {
-  const claims = request.presenter === null ? null : new ProofClaims(verifier.replayGuard)
+  const redemptions = request.presenter === null ? null : new Redemptions(verifier.replayGuard)
   try {
-    const deciding = run(claims)
+    const deciding = run(redemptions)
     const isFinal = !(deciding instanceof Promise) && !restsOnRecords(deciding)
-    return isFinal ? deciding : settle(deciding, request, verifier, claims)
+    return isFinal ? deciding : settle(deciding, request, verifier, redemptions)
   } catch (error) {
-    return settle(Promise.reject(error), request, verifier, claims)
+    return settle(Promise.reject(error), request, verifier, redemptions)
   }
 }
 
@@ -87,7 +87,7 @@ async function settle(
   deciding: Decision | Promise<Decision>,
   request: VerifyRequest,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Promise<Decision> {
   try {
     const decision = await deciding
@@ -95,13 +95,13 @@ async function settle(
     const source = request.ip ?? decision.credential?.id ?? ''
     if (!verifier.rereads.take(source, verifier.clock())) return decision
     if (decision.failedCheck === 'limits' && (await isCurrent(decision, verifier.lookup))) return decision
-    return await runChecks(request, FROM_STORE, verifier, claims)
+    return await runChecks(request, FROM_STORE, verifier, redemptions)
   } catch (error) {
     const unknowable = unknowableBy(error, request.api)
     if (unknowable !== null) return unknowable
     if (!(error instanceof LookupUnavailable)) throw error
     return (
-      (await decideInGrace(request, verifier, claims)) ??
+      (await decideInGrace(request, verifier, redemptions)) ??
       refuse(request.api, 'secret', 'UNAVAILABLE', 'the store cannot be read')
     )
   }
@@ -123,12 +123,12 @@ function unknowableBy(error: unknown, api: ApiRecord | null): Decision | null {
 async function decideInGrace(
   request: VerifyRequest,
   verifier: Verifier,
-  claims: ProofClaims | null,
+  redemptions: Redemptions | null,
 ): Promise<Decision | null> {
   const graceMs = (request.api?.outageGraceSeconds ?? 0) * 1000
   if (graceMs === 0 || request.fresh) return null
   try {
-    const decision = await runChecks(request, { from: 'memory', graceMs }, verifier, claims)
+    const decision = await runChecks(request, { from: 'memory', graceMs }, verifier, redemptions)
     const isOf = decision.code === 'VALID' || decision.failedCheck === 'limits'
     return isOf ? { ...decision, staleSeconds: Math.ceil(verifier.lookup.overdueMs() / 1000) } : null
   } catch (error) {

@@ -17,7 +17,7 @@ import { proveSealedSecret } from './sealed-secret.ts'
  */
 export const accessTokenKind: Kind = {
   kind: 'access_token',
-  claims: ({ scheme, value }, ownTokens = NO_OWN_TOKENS) =>
+  recognizes: ({ scheme, value }, ownTokens = NO_OWN_TOKENS) =>
     scheme !== 'basic' && (keyKindOf(value) === 'access_token' || isOurJwt(value, ownTokens)),
   prove: (presented, context) =>
     keyKindOf(presented.value) === null

@@ -160,17 +160,17 @@ describe('an API key', () => {
       absent.id,
       generateSecret((size) => new Uint8Array(size).fill(7)),
     )
-    assert.ok(apiKeyKind.claims({ scheme: 'bearer', value }))
+    assert.ok(apiKeyKind.recognizes({ scheme: 'bearer', value }))
     assert.ok(
-      apiKeyKind.claims({ scheme: 'key', value: `${value.slice(0, -1)}x` }),
+      apiKeyKind.recognizes({ scheme: 'key', value: `${value.slice(0, -1)}x` }),
       'damaged is still its own',
     )
     for (const prefix of ['crd_live_cs', 'crd_live_at']) {
       const ofAnotherKind = formatKey(prefix, absent.id, value.slice(-38, -6))
-      assert.ok(!apiKeyKind.claims({ scheme: 'bearer', value: ofAnotherKind }), prefix)
+      assert.ok(!apiKeyKind.recognizes({ scheme: 'bearer', value: ofAnotherKind }), prefix)
     }
-    assert.ok(!apiKeyKind.claims({ scheme: 'basic', value }))
-    assert.ok(apiKeyKind.claims({ scheme: 'dpop', value }), 'whether it is bound is asked later')
-    assert.ok(!apiKeyKind.claims({ scheme: 'key', value: value.slice(1, -1) }))
+    assert.ok(!apiKeyKind.recognizes({ scheme: 'basic', value }))
+    assert.ok(apiKeyKind.recognizes({ scheme: 'dpop', value }), 'whether it is bound is asked later')
+    assert.ok(!apiKeyKind.recognizes({ scheme: 'key', value: value.slice(1, -1) }))
   })
 })

@@ -15,7 +15,7 @@ import type { Kind, ProofContext, ProofResult } from './kind.ts'
 export const basicKind: Kind = {
   kind: 'basic',
   remembersItself: true,
-  claims: ({ scheme, value }) => scheme === 'basic' && !presentsClient(value),
+  recognizes: ({ scheme, value }) => scheme === 'basic' && !presentsClient(value),
   prove: async ({ value }, context) => {
     const { api, passwords } = context
     // A username is one of a workspace, and only an API says of which.

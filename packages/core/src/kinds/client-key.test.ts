@@ -80,7 +80,7 @@ describe('a client assertion (RFC 7523)', () => {
     assert.equal(codes.filter((code) => code === 'REPLAYED').length, 49)
   })
 
-  it('is claimed once for a request whose checks run again, and what failed later has used it up', async () => {
+  it('is redeemed once for a request whose checks run again, and what failed later has used it up', async () => {
     const one = assertion()
     const refused = await ask(one, { scopes: 'orders:delete' })
     assert.deepEqual([refused.code, refused.failedCheck], ['INSUFFICIENT_SCOPE', 'scopes'])

@@ -24,7 +24,8 @@ import type { Kind, ProofContext, ProofResult } from './kind.ts'
 export const clientKeyKind: Kind = {
   kind: 'client_key',
   remembersItself: true,
-  claims: ({ scheme, value }) => scheme === 'certificate' || (scheme !== 'basic' && clientIn(value) !== null),
+  recognizes: ({ scheme, value }) =>
+    scheme === 'certificate' || (scheme !== 'basic' && clientIn(value) !== null),
   prove: async ({ scheme, value }, context) =>
     scheme === 'certificate' ? proveCertificate(value, context) : proveAssertion(value, context),
 }

@@ -9,7 +9,7 @@ import { proveSealedSecret } from './sealed-secret.ts'
  */
 export const clientSecretKind: Kind = {
   kind: 'client_secret',
-  claims: ({ scheme, value }) => scheme === 'basic' && presentsClient(value),
+  recognizes: ({ scheme, value }) => scheme === 'basic' && presentsClient(value),
   prove: async ({ value }, context) => {
     const read = readBasicCredentials(value)
     if (!read.ok) return malformed(read.problem)

@@ -19,7 +19,7 @@ import type { Kind, ProofContext, ProofResult } from './kind.ts'
  */
 export const jwtKind: Kind = {
   kind: 'jwt',
-  claims: ({ scheme, value }) => scheme !== 'basic' && (JWS_FORM.test(value) || JWE_FORM.test(value)),
+  recognizes: ({ scheme, value }) => scheme !== 'basic' && (JWS_FORM.test(value) || JWE_FORM.test(value)),
   prove: proveToken,
 }
 

@@ -54,14 +54,14 @@ export type ProofResult =
     }
 
 /**
- * One kind of credential. `claims` decides by form alone whether a presented string is of this kind: only
+ * One kind of credential. `recognizes` decides by form alone whether a presented string is of this kind: only
  * "not mine" moves on to the next kind, a refusal is final.
  */
 export interface Kind {
   readonly kind: CredentialKind
   /** True: what it proved is not to be remembered by whoever asks, since it remembers that in a way of its own, or it counts once. */
   readonly remembersItself?: true
-  claims(presented: Presented, ownTokens?: OwnTokens): boolean
+  recognizes(presented: Presented, ownTokens?: OwnTokens): boolean
   /**
    * Proves it by the record as the store has it; whoever asks remembers the proof.
    * Must: before the secret is proven, a refusal tells nobody whether the id exists, by answer or by time.

@@ -103,7 +103,7 @@ export class Installation implements RecordReader {
       passwords: this.passwords,
       clientKeys: this.clientKeys,
       limiter,
-      replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: () => this.nowMs }),
+      replayGuard: new MemoryReplayGuard({ maxRedemptions: 1000, clock: () => this.nowMs }),
       dpopNonces: null,
       clock: () => this.nowMs,
       rereads: new SourceBudget({ perSecond: 1000, burst: 1000, maxSources: 100 }),

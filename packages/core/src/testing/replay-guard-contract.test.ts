@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryReplayGuard } from '../memory-replay-guard.ts'
-import type { Claim, ReplayGuard } from '../replay-guard.ts'
+import type { Redemption, ReplayGuard } from '../replay-guard.ts'
 import { GUARD_CHECKS, type OpenedGuard } from './replay-guard-contract.ts'
 
 interface Control {
@@ -12,8 +12,8 @@ interface Control {
   readonly make: (real: () => ReplayGuard, clock: () => number) => readonly [ReplayGuard, ReplayGuard]
 }
 
-function both(claim: ReplayGuard['claim']): readonly [ReplayGuard, ReplayGuard] {
-  return [{ claim }, { claim }]
+function both(redeem: ReplayGuard['redeem']): readonly [ReplayGuard, ReplayGuard] {
+  return [{ redeem }, { redeem }]
 }
 
 const CONTROLS: readonly Control[] = [
@@ -26,8 +26,8 @@ const CONTROLS: readonly Control[] = [
         if (seen.has(scope + id)) return 'replayed'
         await new Promise((resolve) => setImmediate(resolve))
         seen.add(scope + id)
-        const claim = await real().claim(scope, id, issuedAtMs, keepUntilMs)
-        return claim === 'replayed' ? 'first' : claim
+        const redemption = await real().redeem(scope, id, issuedAtMs, keepUntilMs)
+        return redemption === 'replayed' ? 'first' : redemption
       })
     },
   },
@@ -35,25 +35,26 @@ const CONTROLS: readonly Control[] = [
     fault: 'has a memory for each node',
     noticedBy: /told so, on every node/,
     make(real, clock) {
-      const other = new MemoryReplayGuard({ maxClaims: 1000, clock })
-      return [{ claim: (...args) => real().claim(...args) }, { claim: (...args) => other.claim(...args) }]
+      const other = new MemoryReplayGuard({ maxRedemptions: 1000, clock })
+      return [{ redeem: (...args) => real().redeem(...args) }, { redeem: (...args) => other.redeem(...args) }]
     },
   },
   {
     fault: 'takes the scope and the id for one text',
     noticedBy: /ids of different scopes/,
-    make: (real) => both((scope, id, ...times) => real().claim('', scope + id, ...times)),
+    make: (real) => both((scope, id, ...times) => real().redeem('', scope + id, ...times)),
   },
   {
     fault: 'believes in what was issued before it began',
     noticedBy: /issued before the memory began/,
-    make: (real, clock) => both((scope, id, _, keepUntilMs) => real().claim(scope, id, clock(), keepUntilMs)),
+    make: (real, clock) =>
+      both((scope, id, _, keepUntilMs) => real().redeem(scope, id, clock(), keepUntilMs)),
   },
   {
     fault: 'does not notice that its memory was lost',
     noticedBy: /before the memory was lost/,
     make(_, clock) {
-      const seen = new Map<string, Claim>()
+      const seen = new Map<string, Redemption>()
       const beganAtMs = clock()
       let losses = 0
       return both(async (scope, id, issuedAtMs) => {
@@ -70,14 +71,14 @@ const CONTROLS: readonly Control[] = [
   {
     fault: 'accepts what has ended',
     noticedBy: /has ended already/,
-    make: (real, clock) => both((scope, id, issuedAtMs) => real().claim(scope, id, issuedAtMs, clock() + 1)),
+    make: (real, clock) => both((scope, id, issuedAtMs) => real().redeem(scope, id, issuedAtMs, clock() + 1)),
   },
 ]
 
 function open({ make }: Control): OpenedGuard {
   let nowMs = Date.UTC(2026, 5, 16, 12)
   const clock = () => nowMs
-  let real = new MemoryReplayGuard({ maxClaims: 100_000, clock })
+  let real = new MemoryReplayGuard({ maxRedemptions: 100_000, clock })
   return {
     guards: make(() => real, clock),
     clock,
@@ -85,7 +86,7 @@ function open({ make }: Control): OpenedGuard {
       nowMs += ms
     },
     lose: async () => {
-      real = new MemoryReplayGuard({ maxClaims: 100_000, clock })
+      real = new MemoryReplayGuard({ maxRedemptions: 100_000, clock })
     },
     close: async () => {},
   }

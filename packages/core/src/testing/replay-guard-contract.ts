@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Claim, ReplayGuard } from '../replay-guard.ts'
+import type { Redemption, ReplayGuard } from '../replay-guard.ts'
 
 /** A new guard, whose memory begins now. */
 export interface OpenedGuard {
@@ -24,10 +24,10 @@ export interface GuardCheck {
 const LIFE_MS = 60_000
 
 /** Of 100 ids, each issued now. */
-async function claimMany(guard: ReplayGuard, clock: () => number, prefix: string): Promise<Claim[]> {
+async function redeemMany(guard: ReplayGuard, clock: () => number, prefix: string): Promise<Redemption[]> {
   return Promise.all(
     Array.from({ length: 100 }, (_, index) =>
-      guard.claim('s', `${prefix}${index}`, clock(), clock() + LIFE_MS),
+      guard.redeem('s', `${prefix}${index}`, clock(), clock() + LIFE_MS),
     ),
   )
 }
@@ -38,30 +38,30 @@ export const GUARD_CHECKS: readonly GuardCheck[] = [
     async run({ guards, clock, pass }) {
       await pass(5)
       const issuedAtMs = clock()
-      const claims = await Promise.all(
+      const redemptions = await Promise.all(
         Array.from({ length: 100 }, (_, index) =>
-          guards[index % 2]!.claim('dpop', 'jti-1', issuedAtMs, issuedAtMs + LIFE_MS),
+          guards[index % 2]!.redeem('dpop', 'jti-1', issuedAtMs, issuedAtMs + LIFE_MS),
         ),
       )
       assert.deepEqual(
         [
-          claims.filter((claim) => claim === 'first').length,
-          claims.filter((one) => one === 'replayed').length,
+          redemptions.filter((redemption) => redemption === 'first').length,
+          redemptions.filter((one) => one === 'replayed').length,
         ],
         [1, 99],
       )
     },
   },
   {
-    name: 'who claims again is told so, on every node, whatever else it says of the same id',
+    name: 'who redeems again is told so, on every node, whatever else it says of the same id',
     async run({ guards, clock, pass }) {
       await pass(5)
       const issuedAtMs = clock()
-      assert.equal(await guards[0].claim('dpop', 'jti', issuedAtMs, issuedAtMs + LIFE_MS), 'first')
+      assert.equal(await guards[0].redeem('dpop', 'jti', issuedAtMs, issuedAtMs + LIFE_MS), 'first')
       await pass(5)
       for (const guard of guards) {
-        assert.equal(await guard.claim('dpop', 'jti', issuedAtMs, issuedAtMs + LIFE_MS), 'replayed')
-        assert.equal(await guard.claim('dpop', 'jti', clock(), clock() + 2 * LIFE_MS), 'replayed')
+        assert.equal(await guard.redeem('dpop', 'jti', issuedAtMs, issuedAtMs + LIFE_MS), 'replayed')
+        assert.equal(await guard.redeem('dpop', 'jti', clock(), clock() + 2 * LIFE_MS), 'replayed')
       }
     },
   },
@@ -82,10 +82,10 @@ export const GUARD_CHECKS: readonly GuardCheck[] = [
         ['dpop', 'ä \ud83d\ude00'],
       ] as const
       for (const [scope, id] of pairs) {
-        assert.equal(await guards[0].claim(scope, id, issuedAtMs, issuedAtMs + LIFE_MS), 'first', scope)
+        assert.equal(await guards[0].redeem(scope, id, issuedAtMs, issuedAtMs + LIFE_MS), 'first', scope)
       }
       for (const [scope, id] of pairs) {
-        assert.equal(await guards[1].claim(scope, id, issuedAtMs, issuedAtMs + LIFE_MS), 'replayed', scope)
+        assert.equal(await guards[1].redeem(scope, id, issuedAtMs, issuedAtMs + LIFE_MS), 'replayed', scope)
       }
     },
   },
@@ -94,33 +94,37 @@ export const GUARD_CHECKS: readonly GuardCheck[] = [
     async run({ guards, clock, pass }) {
       await pass(5)
       const before = clock() - 1000
-      assert.equal(await guards[0].claim('s', 'before', before, clock() + LIFE_MS), 'too_old')
-      assert.equal(await guards[1].claim('s', 'before', before, clock() + LIFE_MS), 'too_old', 'and stays so')
+      assert.equal(await guards[0].redeem('s', 'before', before, clock() + LIFE_MS), 'too_old')
+      assert.equal(
+        await guards[1].redeem('s', 'before', before, clock() + LIFE_MS),
+        'too_old',
+        'and stays so',
+      )
       await pass(5)
-      assert.deepEqual(await claimMany(guards[0], clock, 'after'), Array(100).fill('first'))
+      assert.deepEqual(await redeemMany(guards[0], clock, 'after'), Array(100).fill('first'))
     },
   },
   {
-    name: 'what was claimed before the memory was lost is too old after it, never the first',
+    name: 'what was redeemed before the memory was lost is too old after it, never the first',
     async run({ guards, clock, pass, lose }) {
       await pass(5)
       const issuedAtMs = clock()
-      const claim = (guard: ReplayGuard) => guard.claim('s', 'once', issuedAtMs, issuedAtMs + LIFE_MS)
-      assert.equal(await claim(guards[0]), 'first')
+      const redeem = (guard: ReplayGuard) => guard.redeem('s', 'once', issuedAtMs, issuedAtMs + LIFE_MS)
+      assert.equal(await redeem(guards[0]), 'first')
       await lose()
-      assert.equal(await claim(guards[1]), 'too_old')
-      assert.equal(await claim(guards[0]), 'too_old')
+      assert.equal(await redeem(guards[1]), 'too_old')
+      assert.equal(await redeem(guards[0]), 'too_old')
       await pass(5)
-      assert.deepEqual(await claimMany(guards[1], clock, 'fresh'), Array(100).fill('first'))
-      assert.deepEqual(await claimMany(guards[0], clock, 'fresh'), Array(100).fill('replayed'))
+      assert.deepEqual(await redeemMany(guards[1], clock, 'fresh'), Array(100).fill('first'))
+      assert.deepEqual(await redeemMany(guards[0], clock, 'fresh'), Array(100).fill('replayed'))
     },
   },
   {
     name: 'what has ended already is not remembered and not the first',
     async run({ guards, clock, pass }) {
       await pass(20)
-      assert.equal(await guards[0].claim('s', 'ended', clock() - 10, clock()), 'too_old')
-      assert.equal(await guards[0].claim('s', 'ended', clock() - 10, clock() - 5), 'too_old')
+      assert.equal(await guards[0].redeem('s', 'ended', clock() - 10, clock()), 'too_old')
+      assert.equal(await guards[0].redeem('s', 'ended', clock() - 10, clock() - 5), 'too_old')
     },
   },
 ]

@@ -66,7 +66,7 @@ test('quotas that could not be saved are saved the next time', async () => {
 test('several processes count together by their primary, which keeps the quotas and what was used once', async () => {
   const primary = {
     authority: new MemoryAuthority({ maxCounters: 1000, clock: () => NOW }),
-    replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: () => NOW }),
+    replayGuard: new MemoryReplayGuard({ maxRedemptions: 1000, clock: () => NOW }),
   }
   const workers = [await openLimits(partsOf({ primary })), await openLimits(partsOf({ primary }))]
   let passed = 0

@@ -81,7 +81,7 @@ function countAlone({ config, clock, every, log }: LimitsParts, credits: OpenedC
   const stopTending = every(TEND_EVERY_MS, () => void settled(credits.tend(), log))
   return {
     limiter,
-    replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock }),
+    replayGuard: new MemoryReplayGuard({ maxRedemptions: MAX_CLAIMS, clock }),
     quotas: limiter,
     state: () => ({ countedBy: 'process', isDegraded: false, decidedAlone: 0 }),
     close: async () => {

@@ -1,18 +1,24 @@
-import { CLOCK_SKEW_MS, type Claim, claimDigest, type ReplayGuard, ReplayUnavailable } from '@credence/core'
+import {
+  CLOCK_SKEW_MS,
+  type Redemption,
+  type ReplayGuard,
+  ReplayUnavailable,
+  redemptionDigest,
+} from '@credence/core'
 import type { ValkeyConnection } from './valkey-connection.ts'
 import { readScript, SERVER_TIME, type ValkeyScript } from './valkey-script.ts'
 
 export interface ValkeyReplayGuardOptions {
   readonly connection: Pick<ValkeyConnection, 'run'>
-  /** Keeps the claims of installations apart that share a server. */
+  /** Keeps the redemptions of installations apart that share a server. */
   readonly installationId: string
   /** Wall clock of this node, milliseconds. */
   readonly clock: () => number
 }
 
 /**
- * Claims in Valkey or Redis, by one script (replay.lua). Only spans are sent, so that the server's clock need not
- * be the nodes'. A claim is kept for five minutes longer than asked for: a node's clock may go back by so much.
+ * Redemptions in Valkey or Redis, by one script (replay.lua). Only spans are sent, so that the server's clock need not
+ * be the nodes'. A redemption is kept for five minutes longer than asked for: a node's clock may go back by so much.
  */
 export class ValkeyReplayGuard implements ReplayGuard {
   readonly #connection: Pick<ValkeyConnection, 'run'>
@@ -27,13 +33,13 @@ export class ValkeyReplayGuard implements ReplayGuard {
     this.#script = readScript('replay', SERVER_TIME)
   }
 
-  async claim(scope: string, id: string, issuedAtMs: number, keepUntilMs: number): Promise<Claim> {
+  async redeem(scope: string, id: string, issuedAtMs: number, keepUntilMs: number): Promise<Redemption> {
     const nowMs = this.#clock()
     if (keepUntilMs <= nowMs) return 'too_old'
     // Nothing is issued later than it is used.
     const ageMs = Math.max(0, Math.ceil(nowMs - issuedAtMs))
     const keepMs = Math.ceil(keepUntilMs - nowMs) + CLOCK_SKEW_MS
-    return this.#run([claimDigest(scope, id)], [ageMs, keepMs])
+    return this.#run([redemptionDigest(scope, id)], [ageMs, keepMs])
   }
 
   /** Has the server's memory begin, if it has not: what is issued from then on need not be too old. */
@@ -41,10 +47,10 @@ export class ValkeyReplayGuard implements ReplayGuard {
     await this.#run([], [])
   }
 
-  async #run(names: readonly string[], args: readonly number[]): Promise<Claim> {
+  async #run(names: readonly string[], args: readonly number[]): Promise<Redemption> {
     const keys = ['memory', ...names].map((name) => this.#prefix + name)
     try {
-      return (await this.#connection.run(this.#script, keys, args)) as Claim
+      return (await this.#connection.run(this.#script, keys, args)) as Redemption
     } catch (cause) {
       throw new ReplayUnavailable('Valkey does not remember', { cause })
     }

@@ -90,7 +90,7 @@ async function openSnapshot(change: (script: ValkeyScript) => ValkeyScript): Pro
   assert.equal(await snapshots.command('SAVE'), '+OK\r\n')
   return opened
 }
-replayGuardContract('valkey, that is killed and comes back with what it had before the claims', () =>
+replayGuardContract('valkey, that is killed and comes back with what it had before the redemptions', () =>
   openSnapshot((script) => script),
 )
 
@@ -104,21 +104,21 @@ test('the contract notices a guard that trusts a marker which survived a restart
   await assert.rejects(check.run(opened), assert.AssertionError)
 })
 
-describe('claims in Valkey', () => {
+describe('redemptions in Valkey', () => {
   test('expire by themselves, five minutes after they were to be kept, and their names tell no id', async () => {
     const [guard] = await openGuards(redis)
     await redis.command('FLUSHALL')
     await guard.begin()
     await pass(5)
-    assert.equal(await guard.claim('dpop', 'jti-of-somebody', Date.now(), Date.now() + 1000), 'first')
+    assert.equal(await guard.redeem('dpop', 'jti-of-somebody', Date.now(), Date.now() + 1000), 'first')
     const keys = (await redis.command('KEYS *')).split('\r\n').filter((line) => line.startsWith('credence'))
     assert.equal(keys.length, 2)
-    const [marker, claim] = keys.toSorted(
+    const [marker, redemption] = keys.toSorted(
       (a, b) => Number(b.endsWith(':memory')) - Number(a.endsWith(':memory')),
     )
-    assert.match(claim!, /^credence:\{ws_\d+\}:replay:[A-Za-z0-9_-]{43}$/)
+    assert.match(redemption!, /^credence:\{ws_\d+\}:replay:[A-Za-z0-9_-]{43}$/)
     assert.equal(await redis.command(`PTTL ${marker}`), ':-1\r\n')
-    const leftMs = Number((await redis.command(`PTTL ${claim}`)).slice(1))
+    const leftMs = Number((await redis.command(`PTTL ${redemption}`)).slice(1))
     assert.ok(leftMs > 290_000 && leftMs <= 301_000, `${leftMs}`)
   })
 
@@ -127,7 +127,7 @@ describe('claims in Valkey', () => {
     await pass(5)
     const issuedAtMs = Date.now()
     for (const guard of [one, other]) {
-      assert.equal(await guard.claim('s', 'same', issuedAtMs, issuedAtMs + 10_000), 'first')
+      assert.equal(await guard.redeem('s', 'same', issuedAtMs, issuedAtMs + 10_000), 'first')
     }
   })
 
@@ -135,13 +135,13 @@ describe('claims in Valkey', () => {
     const full = await startRedis(['--maxmemory-policy', 'noeviction'])
     const [guard] = await openGuards(full)
     await pass(5)
-    const claim = () => guard.claim('s', 'x', Date.now(), Date.now() + 10_000)
+    const redeem = () => guard.redeem('s', 'x', Date.now(), Date.now() + 10_000)
     await full.command('CONFIG SET maxmemory 1')
-    await assert.rejects(claim(), ReplayUnavailable)
+    await assert.rejects(redeem(), ReplayUnavailable)
     await full.command('CONFIG SET maxmemory 0')
-    assert.equal(await claim(), 'first')
+    assert.equal(await redeem(), 'first')
     await full.kill()
-    await assert.rejects(claim(), ReplayUnavailable)
+    await assert.rejects(redeem(), ReplayUnavailable)
   })
 
   test("of a node whose clock is far from the server's are as good as any", async () => {
@@ -152,8 +152,8 @@ describe('claims in Valkey', () => {
       await guard.begin()
       await pass(5)
       const issuedAtMs = clock()
-      assert.equal(await guard.claim('s', 'x', issuedAtMs, issuedAtMs + 10_000), 'first')
-      assert.equal(await guard.claim('s', 'y', issuedAtMs - 10_000, issuedAtMs + 10_000), 'too_old')
+      assert.equal(await guard.redeem('s', 'x', issuedAtMs, issuedAtMs + 10_000), 'first')
+      assert.equal(await guard.redeem('s', 'y', issuedAtMs - 10_000, issuedAtMs + 10_000), 'too_old')
     }
   })
 })

@@ -98,7 +98,7 @@ export async function openDataFolder(dataPath: string, apiName: string): Promise
     proofs: new ProofCache(cacheEntries, randomBytes),
     sealingKeys,
     limiter: new MemoryLimiter({ maxCounters: 100_000 }),
-    replayGuard: new MemoryReplayGuard({ maxClaims: 1000, clock: Date.now }),
+    replayGuard: new MemoryReplayGuard({ maxRedemptions: 1000, clock: Date.now }),
     dpopNonces: null,
     clock: Date.now,
     rereads: new SourceBudget({ perSecond: 20, burst: 100, maxSources: 10_000 }),

@@ -45,7 +45,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
     opened.defer(keepQuotas(usageStore, authority, log, every))
     const shared = {
       authority,
-      replayGuard: new MemoryReplayGuard({ maxClaims: MAX_CLAIMS, clock: Date.now }),
+      replayGuard: new MemoryReplayGuard({ maxRedemptions: MAX_CLAIMS, clock: Date.now }),
     }
     const leaderWork = await startLeaderWork({
       ...{ config, store, sealingKeys, randomBytes, log },

@@ -14,7 +14,7 @@ const LIMIT: SharedLimit = { type: 'rate', name: 'default', limit: 100, windowSe
 
 function counting(clock: () => number) {
   const authority = new MemoryAuthority({ maxCounters: 100, clock })
-  return { authority, replayGuard: new MemoryReplayGuard({ maxClaims: 100, clock }) }
+  return { authority, replayGuard: new MemoryReplayGuard({ maxRedemptions: 100, clock }) }
 }
 
 test('workers that lease at once get exactly the limit together, by the clock of their primary', async (t) => {
@@ -37,23 +37,23 @@ test('workers that lease at once get exactly the limit together, by the clock of
   assert.equal(await ask(1), true)
 })
 
-test('of workers that claim the same one is the first', async (t) => {
+test('of workers that redeem the same one is the first', async (t) => {
   let nowMs = 1_000
   const shared = counting(() => nowMs)
   nowMs = 2_000
-  const claims = [line(), line(), line()].map(({ primary, worker, cut }) => {
+  const redemptions = [line(), line(), line()].map(({ primary, worker, cut }) => {
     serveShared(primary, shared)
     t.after(cut)
-    return sharedOver(worker).replayGuard.claim('proofs', 'jti', 2_000, 61_000)
+    return sharedOver(worker).replayGuard.redeem('proofs', 'jti', 2_000, 61_000)
   })
-  assert.deepEqual((await Promise.all(claims)).toSorted(), ['first', 'replayed', 'replayed'])
+  assert.deepEqual((await Promise.all(redemptions)).toSorted(), ['first', 'replayed', 'replayed'])
 })
 
-test('when the primary is gone, nothing is counted and nothing is claimed', async () => {
+test('when the primary is gone, nothing is counted and nothing is redeemed', async () => {
   const { worker, cut } = line()
   const { authority, replayGuard } = sharedOver(worker)
   cut()
   await worker.ended
   await assert.rejects(authority.lease([]), LimitUnavailable)
-  await assert.rejects(replayGuard.claim('proofs', 'jti', 1_000, 61_000), ReplayUnavailable)
+  await assert.rejects(replayGuard.redeem('proofs', 'jti', 1_000, 61_000), ReplayUnavailable)
 })

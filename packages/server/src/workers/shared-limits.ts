@@ -9,7 +9,7 @@ export function serveShared(channel: Channel, { authority, replayGuard }: Shared
     giveBack: (unused) => authority.giveBack(unused),
   } satisfies LimitAuthority)
   channel.serve('replays', {
-    claim: (...args) => replayGuard.claim(...args),
+    redeem: (...args) => replayGuard.redeem(...args),
   } satisfies ReplayGuard)
 }
 
@@ -30,9 +30,9 @@ export function sharedOver(channel: Channel): Shared {
       giveBack: (unused) => counting(limits.giveBack(unused)),
     },
     replayGuard: {
-      async claim(...args) {
+      async redeem(...args) {
         try {
-          return await replays.claim(...args)
+          return await replays.redeem(...args)
         } catch (cause) {
           throw new ReplayUnavailable('The primary process does not remember', { cause })
         }
