@@ -1,9 +1,18 @@
 import { BoundedMap } from './bounded-map.ts'
 import type { Reading } from './cached-lookup.ts'
 import { type FoundCaller, isBoundAt, type LivingCaller } from './caller.ts'
-import { type BindingRefusal, checkBinding, needsProof } from './check-binding.ts'
-import { checkConditions } from './condition.ts'
-import { allow, type Decision, deny, type Identity, passPublic, refuse, routeName } from './decision.ts'
+import { type BindingRefusal, type BindingResult, checkBinding, needsProof } from './check-binding.ts'
+import { checkConditions, type UnmetCondition } from './condition.ts'
+import {
+  allow,
+  type Decision,
+  deny,
+  type Identity,
+  passPublic,
+  refuse,
+  routeName,
+  type WholeIdentity,
+} from './decision.ts'
 import { type Presented, soleBearer } from './extract.ts'
 import {
   completeCaller,
@@ -18,7 +27,7 @@ import {
 } from './find-caller.ts'
 import { type LifeProblem, lifeProblem } from './life.ts'
 import type { LimitResult } from './limit.ts'
-import type { ApiRecord } from './records.ts'
+import type { ApiRecord, Conditions } from './records.ts'
 import type { Redemptions } from './redemptions.ts'
 import { routeFor } from './route-for.ts'
 import { parseScopeExpression, type ScopeExpression, satisfies } from './scope.ts'
@@ -143,18 +152,24 @@ async function runAtHome(
   return decideAboutFound(caller, presented, null, request, verifier, redemptions)
 }
 
+const NOT_BOUND: BindingResult = { ok: true, dpop: null }
+
 /** Who this is, wherever it may go. */
 async function decideWhoOnly(
-  identity: Identity,
+  identity: WholeIdentity,
   presented: Presented,
   request: VerifyRequest,
   verifier: Verifier,
   redemptions: Redemptions | null,
 ): Promise<Decision> {
-  if (!needsProof(isBoundAt(identity.api, identity.credential), presented))
-    return allow(identity, [], null, [])
-  const proof = await checkBinding({ identity, presented, request, redemptions }, verifier, verifier.clock())
-  return proof.ok ? { ...allow(identity, [], null, []), dpop: proof.dpop } : unproven(identity, proof)
+  const proof = needsProof(isBoundAt(identity.api, identity.credential), presented)
+    ? await checkBinding({ identity, presented, request, redemptions }, verifier, verifier.clock())
+    : NOT_BOUND
+  if (!proof.ok) return unproven(identity, proof)
+  const { conditions } = (identity.parent ?? identity).credential
+  const unmet = request.anywhere ? null : unmetCondition(conditions, false, request, verifier.clock())
+  const decision = unmet === null ? allow(identity, [], null, []) : conditionFailed(identity, unmet)
+  return { ...decision, dpop: proof.dpop }
 }
 
 /** What is no matter of the credential alone, where it is presented for a token to be had at an API. */
@@ -221,16 +236,9 @@ function decideAbout(
   nowMs: number,
 ): Decision | Promise<Decision> {
   const { route, scopes, conditions } = caller
-  if (conditions !== null) {
-    const { method, path, ip } = request
-    // Methods and paths are those of the API, which is not asked yet: they bind the token that is had here.
-    const bound = request.exchange === undefined ? conditions : { ...conditions, methods: null, paths: null }
-    const unmet = checkConditions(bound, { method, path, ip, nowMs })
-    if (unmet !== null) {
-      const detail = `${unmet.condition}: ${unmet.detail}`
-      return { ...deny(caller, 'conditions', 'CONDITION_FAILED', detail), scopes }
-    }
-  }
+  // Of a token that is had here, methods and paths bind it later.
+  const unmet = unmetCondition(conditions, request.exchange === undefined, request, nowMs)
+  if (unmet !== null) return { ...conditionFailed(caller, unmet), scopes }
   if (routeScopes !== null && !satisfies(routeScopes, scopes)) {
     const detail = `route ${routeName(route!)} needs ${route!.scopes}; has ${listed(scopes)}`
     return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: route!.scopes }
@@ -241,6 +249,22 @@ function decideAbout(
     return { ...deny(caller, 'scopes', 'INSUFFICIENT_SCOPE', detail), scopes, required: wanted }
   }
   return countLimits(caller, request, verifier, nowMs)
+}
+
+/** @param isApiAsked false: methods and paths, which are the API's, do not count */
+function unmetCondition(
+  conditions: Conditions | null,
+  isApiAsked: boolean,
+  { method, path, ip }: VerifyRequest,
+  nowMs: number,
+): UnmetCondition | null {
+  if (conditions === null) return null
+  const bound = isApiAsked ? conditions : { ...conditions, methods: null, paths: null }
+  return checkConditions(bound, { method, path, ip, nowMs })
+}
+
+function conditionFailed(identity: Identity, { condition, detail }: UnmetCondition): Decision {
+  return deny(identity, 'conditions', 'CONDITION_FAILED', `${condition}: ${detail}`)
 }
 
 function listed(scopes: readonly string[]): string {

@@ -20,9 +20,11 @@ export interface VerifyRequest {
   readonly api: ApiRecord | null
   /**
    * With `api` null: which API of the credential's own workspace to decide for; null there asks only who this is,
-   * wherever it may go: no grants, conditions, scopes or limits are looked at.
+   * wherever it may go: no grants, scopes or limits are looked at, and of its conditions those on address and hours.
    */
   readonly homeApiId: ((workspaceId: string) => string) | null
+  /** True: whoever this is may be anywhere, at any hour. Counts only where nothing is asked but who it is. */
+  readonly anywhere?: boolean
   /** There when, with `api` null, a token for the API `homeApiId` is asked for, and not the API itself. */
   readonly exchange?: Exchange
   /** What was presented, when it is given outside of headers; null: it is looked for in them. */

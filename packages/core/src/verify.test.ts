@@ -230,4 +230,17 @@ describe('verify across workspaces', () => {
     assert.equal(decision.taken, 0)
     assert.equal((await verdictOf({ state: 'disabled' }, nobody)).code, 'DISABLED')
   })
+
+  it('asked for no API holds it to address and hours, and to none where it may be anywhere', async () => {
+    const nobody = { api: null, homeApiId: null, ip: '198.51.100.1', method: 'POST', path: '/elsewhere' }
+    const open = { ipRanges: null, methods: ['GET'], paths: ['/orders/**'], timeWindow: null }
+    assert.equal((await verdictOf({ conditions: open }, nobody)).code, 'VALID')
+    const inside = { ...open, ipRanges: ['192.0.2.0/24'] }
+    const refused = await verdictOf({ conditions: inside }, nobody)
+    assert.deepEqual([refused.code, refused.failedCheck], ['CONDITION_FAILED', 'conditions'])
+    assert.equal((await verdictOf({ conditions: inside }, { ...nobody, ip: '192.0.2.7' })).code, 'VALID')
+    assert.equal((await verdictOf({ conditions: inside }, { ...nobody, anywhere: true })).code, 'VALID')
+    const home = { ...nobody, homeApiId: () => 'api_000000000002', anywhere: true }
+    assert.equal((await verdictOf({ conditions: inside }, home)).code, 'CONDITION_FAILED')
+  })
 })

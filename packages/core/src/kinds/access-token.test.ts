@@ -293,6 +293,9 @@ describe('an access token', () => {
     const conditions = { ipRanges: ['10.0.0.0/8'], methods: null, paths: null, timeWindow: null }
     here.change('credential', { ...here.parent, conditions })
     assert.equal(await here.codeOf(), 'CONDITION_FAILED')
+    const whoOnly = { ...(await requestAtDoor(here.token, here.verifier)), api: null, homeApiId: null }
+    assert.equal((await verify(whoOnly, here.verifier)).code, 'CONDITION_FAILED')
+    assert.equal((await verify({ ...whoOnly, anywhere: true }, here.verifier)).code, 'VALID')
   })
 
   it('is not proven by the secret of another kind, nor a key by one of a token', async () => {

@@ -26,18 +26,29 @@ export function authenticate(context: Context, scope: string | null) {
   return admit(context, builtInApiId, scope)
 }
 
-/** For `/v1/credentials/self`: any living credential, of any API, acting on itself. */
-export function authenticateSelf(context: Context) {
-  return admit(context, null, null)
+/**
+ * For `/v1/credentials/self`: any living credential, of any API, acting on itself. Addresses and hours of its conditions
+ * bind here too: otherwise a key stolen from inside a network could be rotated from outside of it, and its owner locked
+ * out.
+ * @param anywhere true: they do not
+ */
+export function authenticateSelf(context: Context, anywhere: boolean) {
+  return admit(context, null, null, anywhere)
 }
 
-function admit(context: Context, homeApiId: VerifyRequest['homeApiId'], scopes: string | null) {
+function admit(
+  context: Context,
+  homeApiId: VerifyRequest['homeApiId'],
+  scopes: string | null,
+  anywhere = false,
+) {
   const presenterOf = ownPresenters(context)
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const asking = { requestId: request.id, via: 'admin', workspaceId: context.defaultWorkspaceId } as const
     const decision = await decide(context, asking, {
       api: null,
       homeApiId,
+      anywhere,
       credential: null,
       headers: request.raw.rawHeaders,
       query: '',

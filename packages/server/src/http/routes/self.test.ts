@@ -90,7 +90,8 @@ test('an old secret still revokes the whole credential: that is always the safe 
 })
 
 test('outside its addresses a key neither shows nor rotates itself, but can be taken back', async () => {
-  const { secret } = await issue(server, { api: 'orders', conditions: { ip_ranges: ['192.0.2.0/24'] } })
+  const conditions = { ip_ranges: ['192.0.2.0/24'] }
+  const { secret, credential } = await issue(server, { api: 'orders', conditions })
   for (const [method, path] of [
     ['GET', ''],
     ['POST', '/rotate'],
@@ -99,6 +100,15 @@ test('outside its addresses a key neither shows nor rotates itself, but can be t
     assert.equal(refused.status, 403, refused.text)
     assert.equal(refused.body.code, 'CONDITION_FAILED')
   }
+  const decisions = await server.request<{ items: { code: string }[] }>(
+    'GET',
+    `/v1/decisions?credential=${credential.id}`,
+  )
+  assert.deepEqual(
+    decisions.body.items.map(({ code }) => code),
+    ['CONDITION_FAILED', 'CONDITION_FAILED'],
+    'each was decided about once',
+  )
   assert.equal((await ask('POST', '/revoke', secret)).status, 200)
 })
 
