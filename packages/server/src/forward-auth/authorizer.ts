@@ -15,6 +15,7 @@ import { certificateFinder } from '../doors/client-certificate.ts'
 import { proxyIdentity } from '../doors/identity-headers.ts'
 import { clientFinder, type Peer, peerFinder } from '../doors/peer.ts'
 import { answerTo, dpopNonceOf, faultAnswer } from '../doors/problem.ts'
+import { handleTogether, type Steps } from '../doors/together.ts'
 import { type OriginalRequest, originalRequest } from './original-request.ts'
 import { type ProxiedDoor, ProxiedPresenter } from './proxied-presenter.ts'
 
@@ -30,11 +31,6 @@ export interface Question {
   readonly response: ServerResponse
 }
 
-/** A question that can be decided. */
-interface Decidable extends Asked {
-  readonly question: Question
-}
-
 /** Answers the questions of forward-auth. */
 export class Authorizer {
   readonly #context: Context
@@ -44,6 +40,12 @@ export class Authorizer {
   readonly #findApi: ReturnType<typeof apiFinder>
   readonly #door: ProxiedDoor
   readonly #told = new Set<string>()
+  readonly #steps: Steps<Question, Asked, Decision> = {
+    read: (question) => this.#read(question),
+    decideAll: (asked) => decideAll(this.#context, asked),
+    answer: (question, decision) => this.#answer(question, decision),
+    fail: (question, error) => this.#fail(question, error),
+  }
 
   /** @param onAnswered told of each response */
   constructor(context: Context, onAnswered: (response: ServerResponse) => void) {
@@ -60,44 +62,13 @@ export class Authorizer {
     }
   }
 
-  /**
-   * Answers questions that came at once: all are read, then all are decided, then all are answered, each in a small loop
-   * of its own. At once where nothing has to be read. Never throws.
-   */
+  /** Never throws. */
   answerAll(questions: readonly Question[]): void {
-    const decidable: Decidable[] = []
-    for (const question of questions) {
-      try {
-        const asked = this.#read(question)
-        if (!(asked instanceof Promise)) {
-          if (asked !== null) decidable.push(asked)
-          continue
-        }
-        const decideLater = (later: Decidable | null) => later && this.#decideAll([later])
-        asked.then(decideLater).catch((error) => this.#fail(question, error))
-      } catch (error) {
-        this.#fail(question, error)
-      }
-    }
-    this.#decideAll(decidable)
-  }
-
-  #decideAll(decidable: readonly Decidable[]): void {
-    const deciding = decideAll(this.#context, decidable)
-    for (const [at, decision] of deciding.entries()) {
-      const { question } = decidable[at]!
-      if (!(decision instanceof Promise)) this.#answer(question, decision)
-      else {
-        decision.then(
-          (later) => this.#answer(question, later),
-          (error) => this.#fail(question, error),
-        )
-      }
-    }
+    handleTogether(questions, this.#steps)
   }
 
   /** What is asked; null: it is refused already, before there is anything to verify. */
-  #read(question: Question): Decidable | null | Promise<Decidable | null> {
+  #read(question: Question): Asked | null | Promise<Asked | null> {
     const { request } = question
     const peer = this.#peerOf(request.socket)
     if (!peer.trusted) return this.#refuse(question, peer, this.#untrusted(peer))
@@ -121,7 +92,7 @@ export class Authorizer {
     original: OriginalRequest,
     peer: Peer,
     api: ApiRecord | null,
-  ): Decidable | null {
+  ): Asked | null {
     if (api === null) {
       const detail = `there is no API ${JSON.stringify(original.apiRef)}`
       return this.#refuse(question, peer, refuse(null, 'route', 'ROUTE_UNKNOWN', detail))
@@ -131,7 +102,6 @@ export class Authorizer {
     const { rawHeaders } = request
     const { ip, secure } = this.#clientOf(peer, rawHeaders)
     return {
-      question,
       asking: { requestId, via: 'forward-auth', workspaceId: api.workspaceId },
       request: {
         api,
@@ -177,15 +147,10 @@ export class Authorizer {
     return null
   }
 
-  #answer(question: Question, decision: Decision): void {
-    const { requestId, response } = question
-    try {
-      if (decision.code === 'VALID') writeAllowed(response, decision, requestId, this.#context)
-      else write(response, this.#forProxy(answerTo(decision, requestId)))
-      this.#onAnswered(response)
-    } catch (error) {
-      this.#fail(question, error)
-    }
+  #answer({ requestId, response }: Question, decision: Decision): void {
+    if (decision.code === 'VALID') writeAllowed(response, decision, requestId, this.#context)
+    else write(response, this.#forProxy(answerTo(decision, requestId)))
+    this.#onAnswered(response)
   }
 
   #forProxy(full: HttpAnswer): HttpAnswer {

@@ -8,6 +8,7 @@ import type { ListenerTls } from '../client-ca.ts'
 import type { Context } from '../context.ts'
 import { isOfTls } from '../doors/client-error.ts'
 import { faultAnswer } from '../doors/problem.ts'
+import { handleTogether, type Steps } from '../doors/together.ts'
 import { atEndOfTurn } from '../doors/turn.ts'
 import { type Resolve, resolveAll, upstreamRulesFor } from '../upstream-guard.ts'
 import { type Admissible, type Admission, Admissions, type Admitted, type Refused } from './admit.ts'
@@ -65,6 +66,12 @@ export class Gateway {
     for (const ending of all) endWhole(ending)
   })
   readonly #keepsAlive = () => !this.#isClosing
+  readonly #steps: Steps<Arrived, Admissible, Admission> = {
+    read: (one) => this.#read(one),
+    decideAll: (admissible) => this.#admissions.decideAll(admissible),
+    answer: (one, admission) => this.#proceed(one, admission),
+    fail: ({ checked, response }, error) => this.#fail(checked.request, response, error),
+  }
   #isClosing = false
 
   constructor(context: Context, options: GatewayOptions) {
@@ -95,7 +102,7 @@ export class Gateway {
   #listen(server: Server | TlsServer): void {
     // No header is ever silently left out; the bound is on bytes.
     server.maxHeadersCount = 0
-    const handle = atEndOfTurn<Arrived>((all) => this.#handleAll(all))
+    const handle = atEndOfTurn<Arrived>((all) => handleTogether(all, this.#steps))
     const arrive = (request: IncomingMessage, response: ServerResponse, expects: boolean) => {
       this.#answering.set(request.socket, response)
       const checked = this.#check(request, onceAsked(response, expects))
@@ -147,45 +154,18 @@ export class Gateway {
     return checked
   }
 
-  /** Requests that came at once are decided about together, then each goes its way. */
-  #handleAll(all: readonly Arrived[]): void {
-    const arrived: Arrived[] = []
-    const admissible: Admissible[] = []
-    for (const one of all) {
-      try {
-        const asked = this.#admissions.ask(one.checked)
-        if (asked instanceof Promise) {
-          asked
-            .then((later) =>
-              later.type === 'refused' ? this.#proceed(one, later) : this.#decideAll([one], [later]),
-            )
-            .catch((error) => this.#fail(one.checked.request, one.response, error))
-        } else if (asked.type === 'refused') this.#proceed(one, asked)
-        else {
-          arrived.push(one)
-          admissible.push(asked)
-        }
-      } catch (error) {
-        this.#fail(one.checked.request, one.response, error)
-      }
-    }
-    this.#decideAll(arrived, admissible)
+  /** What it asks for; null: it is refused already. */
+  #read(one: Arrived): Admissible | null | Promise<Admissible | null> {
+    const asked = this.#admissions.ask(one.checked)
+    return asked instanceof Promise
+      ? asked.then((later) => this.#openOf(one, later))
+      : this.#openOf(one, asked)
   }
 
-  /** @param admissible what each of those that arrived asks for, in their order */
-  #decideAll(arrived: readonly Arrived[], admissible: readonly Admissible[]): void {
-    for (const [at, admission] of this.#admissions.decideAll(admissible).entries()) {
-      const one = arrived[at]!
-      const fail = (error: unknown) => this.#fail(one.checked.request, one.response, error)
-      if (admission instanceof Promise) admission.then((later) => this.#proceed(one, later)).catch(fail)
-      else {
-        try {
-          this.#proceed(one, admission)
-        } catch (error) {
-          fail(error)
-        }
-      }
-    }
+  #openOf(one: Arrived, asked: Admissible | Refused): Admissible | null {
+    if (asked.type === 'admissible') return asked
+    this.#proceed(one, asked)
+    return null
   }
 
   #proceed({ checked, response, expects }: Arrived, admission: Admission): void {
