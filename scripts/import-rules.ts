@@ -19,11 +19,9 @@ export interface Project {
 /** Arrows point one way: which packages each one may import. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'packages/core': [],
-  'packages/scan': ['packages/core'],
   'packages/server': ['packages/core'],
   'packages/sdk': ['packages/core'],
-  'packages/cli': ['packages/core', 'packages/scan', 'packages/server', 'packages/sdk'],
-  'packages/console': ['packages/core', 'packages/sdk'],
+  'packages/cli': ['packages/core', 'packages/server', 'packages/sdk'],
 }
 
 /** Arrows of tests alone, which are held against the real thing and never ship. */

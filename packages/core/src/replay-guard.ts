@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
  */
 export type Redemption = 'first' | 'replayed' | 'too_old'
 
-/** Remembers what may be used once, over all nodes: the `jti` of proofs and assertions, nonces. */
+/** Remembers what may be used once, for all processes that share it: the `jti` of proofs and assertions, nonces. */
 export interface ReplayGuard {
   /**
    * Redeems something for whoever presents it now.

@@ -13,9 +13,9 @@ import { type MigrationPlan, USAGE_MIGRATIONS } from './store/migrate.ts'
 import { type Store, StoreFault } from './store/port.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { planMigrations } from './store/sqlite-migrate.ts'
+import { openUsageStore } from './store/sqlite-usage.ts'
 import { StoreInUse } from './store/sqlite-use.ts'
 import type { UsageStore } from './store/usage-port.ts'
-import { openUsageStore } from './store/usage-store.ts'
 import { type Certificate, type CertificatePaths, loadCertificate } from './tls.ts'
 
 /** Where the command's words go. */

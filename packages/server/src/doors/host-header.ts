@@ -8,7 +8,7 @@ const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
  * Why the Host lines of a request do not say where it goes (RFC 9112 section 3.2), or null: exactly one is needed, and
  * HTTP/1.0 may leave it out. Of two, a proxy may have routed by one and the next server by the other.
  */
-export function hostProblem(hosts: readonly string[], httpVersion: string): string | null {
+export function hostHeaderProblem(hosts: readonly string[], httpVersion: string): string | null {
   if (hosts.length > 1) return 'more than one Host'
   if (hosts.length === 0) return httpVersion === '1.0' ? null : 'no Host'
   return HOST.test(hosts[0]!) ? null : 'Host is not a host and port'
@@ -20,5 +20,5 @@ export function hostProblem(hosts: readonly string[], httpVersion: string): stri
  */
 export function misdirection({ url, rawHeaders, httpVersion }: IncomingMessage): string | null {
   if (!url!.startsWith('/')) return 'the target does not begin with a slash'
-  return hostProblem(headerValues(rawHeaders, 'host'), httpVersion)
+  return hostHeaderProblem(headerValues(rawHeaders, 'host'), httpVersion)
 }

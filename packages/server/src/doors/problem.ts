@@ -1,5 +1,4 @@
 import {
-  challengeFor,
   challengeOf,
   type Decision,
   FAULTS,
@@ -9,11 +8,10 @@ import {
   problemType,
   publicCode,
   refusalAnswer,
-  refuse,
   VERDICTS,
 } from '@credence/core'
 import { redactSecrets } from '../observe/redact.ts'
-import type { FieldError, OperationProblem } from '../operations/operation.ts'
+import type { FieldError } from '../operations/operation.ts'
 
 /** What a refused caller is told. */
 export function answerTo(decision: Decision, requestId: string): HttpAnswer {
@@ -32,11 +30,6 @@ export function answerTo(decision: Decision, requestId: string): HttpAnswer {
 /** What the answer's header DPoP-Nonce says (RFC 9449 section 8.2), whether or not the request passed; null: nothing. */
 export function dpopNonceOf({ dpop }: Decision): string | null {
   return dpop === null ? null : dpop.nonce
-}
-
-/** Administration while the store cannot do its work: as good as no answer, so another try is asked for. */
-export function unavailableAnswer(requestId: string): HttpAnswer {
-  return answerTo(refuse(null, 'secret', 'UNAVAILABLE', 'the store cannot do its work'), requestId)
 }
 
 /**
@@ -72,32 +65,4 @@ export function faultAnswer(
 
 function withoutSecrets({ field, detail }: FieldError): FieldError {
   return { field: redactSecrets(field), detail: redactSecrets(detail) }
-}
-
-/** A refused operation. */
-export function operationAnswer(problem: OperationProblem, requestId: string): HttpAnswer {
-  if (problem.code !== 'INSUFFICIENT_SCOPE') {
-    return faultAnswer(problem.code, problem.detail, requestId, problem.errors)
-  }
-  const { status, title } = VERDICTS.INSUFFICIENT_SCOPE
-  const body = {
-    type: problemType(problem.code),
-    title,
-    status,
-    code: problem.code,
-    detail: problem.detail,
-    ...(problem.required && { required: problem.required }),
-    request_id: requestId,
-  }
-  const challenge = challengeFor('INSUFFICIENT_SCOPE', 'credence', { scope: problem.required ?? null })
-  return {
-    status,
-    headers: {
-      'content-type': PROBLEM_JSON,
-      'cache-control': 'no-store',
-      'credence-request-id': requestId,
-      ...(challenge !== null && { 'www-authenticate': challenge }),
-    },
-    body: JSON.stringify(body),
-  }
 }

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { ApiRecord, ContentRefusal, PresentedCertificate, PresentedUri, Presenter } from '@credence/core'
 import type { Context } from '../context.ts'
 import type { CertificateOf } from '../doors/client-certificate.ts'
-import { uriAtGateway } from '../doors/presented-uri.ts'
+import { gatewayRoot } from '../doors/gateway-url.ts'
+import { uriUnder } from '../doors/presented-uri.ts'
 import type { Checked } from './checked.ts'
 
 /** What presenters of one gateway have in common. */
@@ -59,6 +60,24 @@ export class GatewayPresenter implements Presenter {
     this.held = content
     return content
   }
+}
+
+/** @param target as it came */
+function uriAtGateway(
+  context: Pick<Context, 'config' | 'listeners'>,
+  api: ApiRecord,
+  target: string,
+): PresentedUri {
+  const root = gatewayRoot(context, api)
+  if (root === null || !target.startsWith('/')) {
+    return { known: false, problem: 'how the gateway is reached is not known: CREDENCE_GATEWAY_PUBLIC_URL' }
+  }
+  const { gatewayPublicUrl } = context.config
+  const base =
+    gatewayPublicUrl === null
+      ? 'the listener, since CREDENCE_GATEWAY_PUBLIC_URL is not set'
+      : 'CREDENCE_GATEWAY_PUBLIC_URL'
+  return uriUnder(root, target, api.host === null ? base : `the host of the API and ${base}`)
 }
 
 function tooLong(limit: number): ContentRefusal {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { headerValues, type RawHeaders } from '@credence/core'
-import { hostProblem } from '../doors/host-header.ts'
+import { hostHeaderProblem } from '../doors/host-header.ts'
 
 /** What the head says about where the request ends and where it goes. */
 export type Framing =
@@ -40,7 +40,7 @@ export function framingOf(request: IncomingMessage): Framing {
     }
     if (hasControl(value)) return refused('control character in a header')
   }
-  const misdirected = hostProblem(hosts, httpVersion)
+  const misdirected = hostHeaderProblem(hosts, httpVersion)
   if (misdirected !== null) return refused(misdirected)
   const host = hosts[0]?.toLowerCase() ?? null
   if (codings.length > 0) {

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
-import { operationAnswer } from '../doors/problem.ts'
 import { type IdempotentRequest, idempotentRequest, keyedBody } from '../operations/idempotency.ts'
 import { invalid, type Outcome } from '../operations/operation.ts'
 import type { Reading } from '../operations/reading.ts'
 import type { Expected } from '../operations/rows.ts'
+import { operationAnswer } from './operation-answer.ts'
 import { send } from './send.ts'
 
 /** A resource as it is shown. */

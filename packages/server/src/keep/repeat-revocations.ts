@@ -1,10 +1,10 @@
 import { type CredentialRecord, revoked, versionRevoked } from '@credence/core'
 import type { Put, RowAt, Write } from '../store/port.ts'
 import type { Revocation } from '../store/revocation-journal.ts'
+import { applyWrite } from '../store/sqlite-apply-write.ts'
 import type { SqliteConnection } from '../store/sqlite-connection.ts'
 import { readRecord } from '../store/sqlite-read.ts'
 import { RESTORE_ACTION } from '../store/sqlite-revocations.ts'
-import { applyWrite } from '../store/sqlite-write.ts'
 
 /** What was done over again on a database that was put back. */
 export interface Repeated {

@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { HostProblem } from '../host-problem.ts'
 import { verifyAuditChain } from '../store/audit-chain.ts'
 import type { AuditRow, Store, Write } from '../store/port.ts'
+import { openUsageStore } from '../store/sqlite-usage.ts'
 import { takeFile } from '../store/sqlite-use.ts'
 import { aCredential, positionOf } from '../store/testing/contract-records.ts'
 import { temporaryFolder } from '../store/testing/sqlite-fixture.ts'
-import { openUsageStore } from '../store/usage-store.ts'
 import {
   change,
   type DataFolder,

@@ -53,7 +53,7 @@ export interface Limits {
 
 const TEND_EVERY_MS = 1000
 /** Some 10 MB when full; beyond it, what was issued before is too old. */
-export const MAX_CLAIMS = 100_000
+export const MAX_REDEMPTIONS = 100_000
 
 /** The limits of this process: in its own memory, or together with others by Valkey or the primary process. */
 export async function openLimits(parts: LimitsParts): Promise<Limits> {
@@ -81,7 +81,7 @@ function countAlone({ config, clock, every, log }: LimitsParts, credits: OpenedC
   const stopTending = every(TEND_EVERY_MS, () => void settled(credits.tend(), log))
   return {
     limiter,
-    replayGuard: new MemoryReplayGuard({ maxRedemptions: MAX_CLAIMS, clock }),
+    replayGuard: new MemoryReplayGuard({ maxRedemptions: MAX_REDEMPTIONS, clock }),
     quotas: limiter,
     state: () => ({ countedBy: 'process', isDegraded: false, decidedAlone: 0 }),
     close: async () => {

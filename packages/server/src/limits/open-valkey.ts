@@ -61,6 +61,6 @@ async function lookAfter(
   if (limit === '0' || policy === 'noeviction') return
   log.warn(
     { policy },
-    'Valkey may forget limits and claims to make room: set its maxmemory-policy to noeviction',
+    'Valkey may forget limits and what was redeemed to make room: set its maxmemory-policy to noeviction',
   )
 }

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import type { IssuerRecord, RevokedPrincipal, RevokedToken } from '@credence/core'
 import type { Context } from '../context.ts'
+import { type Propagation, propagated } from './credential-states.ts'
 import { findRecord } from './find.ts'
 import { type IdempotentRequest, idempotencyEntry, once } from './idempotency.ts'
 import { type Actor, done, failed, invalid, notFound, type Outcome } from './operation.ts'
 import { retried } from './retried.ts'
-import { type Propagation, propagated } from './revoke-credential.ts'
 import { write } from './write.ts'
 
 /** Which tokens of an issuer are taken back. */

@@ -13,8 +13,8 @@ import {
 import { type MakingKeys, newSigningKey } from '../signing/new-signing-key.ts'
 import { listSigningKeys } from '../signing/published-keys.ts'
 import type { Put, Store, Write } from '../store/port.ts'
+import { type Propagation, propagated } from './credential-states.ts'
 import { type Actor, done, failed, type Outcome } from './operation.ts'
-import { type Propagation, propagated } from './revoke-credential.ts'
 import { write } from './write.ts'
 
 /** Setting of the store: that its first keys were made. That it is unique makes that happen once. */

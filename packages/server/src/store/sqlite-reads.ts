@@ -23,7 +23,7 @@ import {
   readSchema,
   readSetting,
 } from './sqlite-read.ts'
-import type { ReaderRequest } from './sqlite-reader.ts'
+import type { ReaderRequest } from './sqlite-reader-thread.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 
 const MAX_PENDING_LISTS = 256
@@ -44,7 +44,7 @@ export class SqliteReads {
     this.#connection = faulting(() => new SqliteConnection({ path, synchronous: 'FULL', readOnly: true }))
     this.#reader = new SqliteThread({
       task: 'reads lists',
-      entry: new URL('./sqlite-reader.ts', import.meta.url),
+      entry: new URL('./sqlite-reader-thread.ts', import.meta.url),
       workerData: path,
       maxPending: MAX_PENDING_LISTS,
       idleMs: READER_IDLE_MS,

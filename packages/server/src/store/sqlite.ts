@@ -19,7 +19,7 @@ import { readSetting } from './sqlite-read.ts'
 import { SqliteReads } from './sqlite-reads.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { shareFile } from './sqlite-use.ts'
-import type { Committed, WriterData, WriterRequest } from './sqlite-writer.ts'
+import type { Committed, WriterData, WriterRequest } from './sqlite-writer-thread.ts'
 import { type JournalSettings, StoreJournal } from './store-journal.ts'
 
 export interface SqliteStoreSettings {
@@ -67,7 +67,7 @@ function copyMarkIn(path: string): string | undefined {
   }
 }
 
-/** The process that writes the file: every write goes to its one writer thread; see sqlite-writer.ts. */
+/** The process that writes the file: every write goes to its one writer thread; see sqlite-writer-thread.ts. */
 class SqliteStore extends SqliteReads implements Store {
   readonly #writer: SqliteThread
   readonly #members: LocalMembers
@@ -87,7 +87,7 @@ class SqliteStore extends SqliteReads implements Store {
     this.#start = new SqliteLock(`${path}-start-lock`)
     this.#writer = new SqliteThread({
       task: 'writes the database',
-      entry: new URL('./sqlite-writer.ts', import.meta.url),
+      entry: new URL('./sqlite-writer-thread.ts', import.meta.url),
       workerData: { path, journal: journal?.begin ?? null } satisfies WriterData,
       maxPending: MAX_PENDING_WRITES,
       idleMs: null,

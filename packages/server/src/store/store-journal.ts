@@ -6,7 +6,7 @@ import {
   NOT_SEEN,
 } from './keep-journal.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import type { WriterData, WriterRequest } from './sqlite-writer.ts'
+import type { WriterData, WriterRequest } from './sqlite-writer-thread.ts'
 
 export interface JournalSettings {
   readonly path: string

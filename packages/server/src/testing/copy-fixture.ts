@@ -4,9 +4,9 @@ import type { CopySource, CopyTarget } from '../store/copy-port.ts'
 import { COPY_TABLES } from '../store/copy-tables.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { sqlitePathsIn } from '../store/sqlite-copy.ts'
+import { openUsageStore } from '../store/sqlite-usage.ts'
 import { anApi, anyPut, aWrite, put, seed, withId } from '../store/testing/contract-records.ts'
 import { temporaryFolder } from '../store/testing/sqlite-fixture.ts'
-import { openUsageStore } from '../store/usage-store.ts'
 import { freshAudit } from './data-folder.ts'
 
 /** What tests of `credence store copy` share: a store to be copied, and sides that fail where a test wants them to. */

@@ -10,6 +10,7 @@ import { DEFAULT_WORKSPACE_SETTING } from '../operations/bootstrap.ts'
 import type { JournalTried } from '../store/keep-journal.ts'
 import type { Store, Write } from '../store/port.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import { openUsageStore } from '../store/sqlite-usage.ts'
 import {
   aCredential,
   anApi,
@@ -21,7 +22,6 @@ import {
   put,
 } from '../store/testing/contract-records.ts'
 import { temporaryFolder } from '../store/testing/sqlite-fixture.ts'
-import { openUsageStore } from '../store/usage-store.ts'
 
 export const FINGERPRINT = 'f'.repeat(64)
 

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts'
 import { newNode } from '../follow-feed.ts'
 import { certificateFor, openUsage } from '../host.ts'
 import { startLeaderWork } from '../leader-work.ts'
-import { MAX_CLAIMS } from '../limits/open-limits.ts'
+import { MAX_REDEMPTIONS } from '../limits/open-limits.ts'
 import { keepQuotas, restoreQuotas } from '../limits/saved-quotas.ts'
 import { watchedJournal } from '../observe/journal.ts'
 import { prepare } from '../prepare.ts'
@@ -45,7 +45,7 @@ export async function servePrimary(config: Config, count: number, log: Logger): 
     opened.defer(keepQuotas(usageStore, authority, log, every))
     const shared = {
       authority,
-      replayGuard: new MemoryReplayGuard({ maxRedemptions: MAX_CLAIMS, clock: Date.now }),
+      replayGuard: new MemoryReplayGuard({ maxRedemptions: MAX_REDEMPTIONS, clock: Date.now }),
     }
     const leaderWork = await startLeaderWork({
       ...{ config, store, sealingKeys, randomBytes, log },

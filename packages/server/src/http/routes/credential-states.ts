@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { changeState } from '../../operations/revoke-credential.ts'
+import { changeState } from '../../operations/credential-states.ts'
 import { rotateCredential } from '../../operations/rotate-credential.ts'
 import type { App } from '../app.ts'
 import { authenticate } from '../authenticate.ts'

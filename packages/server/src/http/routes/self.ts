@@ -1,5 +1,5 @@
 import type { Context } from '../../context.ts'
-import { revokeSelf } from '../../operations/revoke-credential.ts'
+import { revokeSelf } from '../../operations/credential-states.ts'
 import { rotateSelf } from '../../operations/rotate-credential.ts'
 import { showCredential } from '../../operations/show-credential.ts'
 import type { App } from '../app.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { openUsageStore } from './sqlite-usage.ts'
 import { temporaryFolder } from './testing/sqlite-fixture.ts'
 import { A_DELTA, type OpenedUsageStore, usageContract, whole } from './testing/usage-contract.ts'
 import { openMemoryUsageStore } from './usage-memory.ts'
-import { openUsageStore } from './usage-store.ts'
 
 async function openAt(folder: string): Promise<OpenedUsageStore> {
   let nowMs = 1_000

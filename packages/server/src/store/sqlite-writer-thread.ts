@@ -2,8 +2,8 @@
 import { workerData } from 'node:worker_threads'
 import { type JournalSeen, type JournalTried, keepJournal, NOT_SEEN } from './keep-journal.ts'
 import type { CommitResult, Store, Write } from './port.ts'
+import { applySpend, applyWrite, forgetAccessTokens, forgetBefore } from './sqlite-apply-write.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import { applySpend, applyWrite, forgetAccessTokens, forgetBefore } from './sqlite-write.ts'
 import { messageOf, type Outcome, outcomeOf, serveThread } from './thread-service.ts'
 import { WriteConflict } from './write-order.ts'
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type MigrateMode, USAGE_MIGRATIONS } from './migrate.ts'
 import { prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
+import type { UsageRequest } from './sqlite-usage-thread.ts'
 import {
   COUNTER_LIFE_MS,
   type CounterEntry,
@@ -10,7 +11,6 @@ import {
   type UsageRow,
   type UsageStore,
 } from './usage-port.ts'
-import type { UsageRequest } from './usage-thread.ts'
 
 export interface UsageStoreSettings {
   readonly path: string
@@ -37,7 +37,7 @@ class SqliteUsageStore implements UsageStore {
     this.#clock = clock
     this.#thread = new SqliteThread({
       task: 'keeps usage',
-      entry: new URL('./usage-thread.ts', import.meta.url),
+      entry: new URL('./sqlite-usage-thread.ts', import.meta.url),
       workerData: path,
       maxPending: MAX_PENDING,
       idleMs: IDLE_MS,
