@@ -382,7 +382,7 @@ test('many uses are written in parts of one flush, none of them large, and peek 
   for (let n = 0; n < 450; n++) assert.equal(await usesOf(`caller ${n}`), 2)
 })
 
-test('what a flush could not write any more is in the next one, together with what came since', async () => {
+test('what a flush could not write any more comes before what was counted since', async () => {
   const kept = openMemoryUsageStore(() => 0)
   let isAway = false
   const names: string[] = []
@@ -403,8 +403,67 @@ test('what a flush could not write any more is in the next one, together with wh
   isAway = false
   assert.ok(await usage.flush())
   assert.deepEqual(names.slice(0, 4), ['flush-1/0', 'flush-1/1', 'flush-1/1', 'flush-1/1'])
-  assert.ok(names.slice(4).every((name, n) => name === `flush-2/${n}`))
+  assert.deepEqual(names.slice(4), ['flush-2/0', 'flush-3/0', 'flush-3/1', 'flush-3/2'])
   const all = await kept.usageOf(Array.from({ length: 450 }, (_, n) => `caller ${n}`))
   assert.ok([...all.values()].every(([row]) => row?.count === 2))
   assert.equal(all.size, 450)
+})
+
+test('behind a store that refuses one part in ten nobody waits for ever, and what waits does not grow', async () => {
+  const kept = openMemoryUsageStore(() => 0)
+  let writes = 0
+  const store = {
+    ...kept,
+    async flush(batch: readonly UsageDelta[], part: FlushPart) {
+      writes += 1
+      if (writes % 10 === 0) throw new Error('not this one')
+      await kept.flush(batch, part)
+    },
+  }
+  const { usage } = recorder({ store, maxEntries: 10_000 })
+  const callers = Array.from({ length: 4000 }, (_, n) => `${String.fromCharCode(65 + (n % 26))}${n}`)
+  const refused = Array.from({ length: 100 }, (_, n) => `refused ${n}`)
+  let most = 0
+  for (let tick = 0; tick < 40; tick++) {
+    for (const [n, id] of callers.entries()) {
+      usage.record({ ...decision('VALID', 1, id), seat: n + 1 }, facts(tick))
+    }
+    for (const id of refused) usage.record(decision('EXPIRED', 1, id), facts(tick))
+    await usage.flush()
+    most = Math.max(most, usage.stats.pending)
+  }
+  const lastUses = [...(await kept.usageOf([...callers, ...refused])).values()].map(([row]) => row!.lastAtMs)
+  assert.equal(lastUses.length, 4100)
+  assert.ok(Math.min(...lastUses) >= 30, `somebody was written last after tick ${Math.min(...lastUses)}`)
+  assert.ok(most < 10_000)
+  assert.equal(usage.stats.dropped, 0)
+})
+
+test('close goes on after a part that was refused, and gives up where none is taken', async () => {
+  const kept = openMemoryUsageStore(() => 0)
+  let refusals = 2
+  let tries = 0
+  const store = {
+    ...kept,
+    async flush(batch: readonly UsageDelta[], part: FlushPart) {
+      tries += 1
+      if (part.number === 1 && refusals-- > 0) throw new Error('not this one')
+      await kept.flush(batch, part)
+    },
+  }
+  const { usage } = recorder({ store, maxEntries: 1000 })
+  manyUses(usage, 1)
+  assert.equal(await usage.close(), false, 'twice the same one: it may be that none is taken any more')
+  assert.ok(await usage.close())
+  const { usage: other } = recorder({ store, maxEntries: 1000 })
+  refusals = 1
+  manyUses(other, 2)
+  assert.ok(await other.close())
+  assert.equal(other.stats.pending, 0)
+  refusals = Number.POSITIVE_INFINITY
+  const { usage: hopeless } = recorder({ store, maxEntries: 1000 })
+  manyUses(hopeless, 3)
+  tries = 0
+  assert.equal(await hopeless.close(), false)
+  assert.equal(tries, 3)
 })

@@ -147,30 +147,37 @@ export class UsageRecorder {
     }
   }
 
-  /** Writes what is left and stops the timer. False: the store would not take all of it. */
+  /** Writes what is left, as long as the store takes some of it, and stops the timer. False: it would not take all. */
   async close(): Promise<boolean> {
     this.#stopTimer()
-    return this.flush()
+    for (let before = Number.POSITIVE_INFINITY; this.stats.pending < before; ) {
+      before = this.stats.pending
+      if (await this.flush()) return true
+    }
+    return false
   }
 
   /** What is to be repeated first, then what waits, part by part. Never rejects. */
   async #flushAll(): Promise<boolean> {
     if (this.#part !== NOTHING && !(await this.#writePart())) return false
-    this.#leave()
-    while (this.#takePart()) if (!(await this.#writePart())) return false
-    return true
+    // What an earlier flush could not write comes before what was counted since, or it would never have its turn.
+    if (this.#isLeaving && !(await this.#writeLeaving())) return false
+    this.#seated.leave()
+    this.#leaving = this.#pending
+    this.#pending = new Map()
+    return this.#writeLeaving()
   }
 
-  /** What waits by now belongs to a new flush, and so does what an earlier one could not write. */
-  #leave(): void {
-    this.#seated.leave()
-    if (this.#leaving.size === 0) this.#leaving = this.#pending
-    else {
-      for (const [id, first] of this.#pending) this.#leaving.set(id, chained(first, this.#leaving.get(id)))
-    }
-    this.#pending = new Map()
+  get #isLeaving(): boolean {
+    return this.#leaving.size > 0 || this.#seated.leaving > 0
+  }
+
+  /** As the parts of one flush. */
+  async #writeLeaving(): Promise<boolean> {
     this.#flushId = this.#options.newFlushId()
     this.#nextPart = 0
+    while (this.#takePart()) if (!(await this.#writePart())) return false
+    return true
   }
 
   /** Whether there was anything to take. */
@@ -184,8 +191,8 @@ export class UsageRecorder {
       this.#leaving.delete(id)
     }
     if (deltas.length === 0) return false
-    const isLast = this.#leaving.size === 0 && this.#seated.leaving === 0
-    this.#part = { deltas, of: { id: this.#flushId, number: this.#nextPart++, isLast } }
+    const of = { id: this.#flushId, number: this.#nextPart++, isLast: !this.#isLeaving }
+    this.#part = { deltas, of }
     return true
   }
 
@@ -260,14 +267,6 @@ function addUses(entry: Entry, { count, firstAtMs, lastAtMs, ip, userAgent }: Us
   entry.lastAtMs = lastAtMs
   entry.lastIp = ip
   entry.lastUserAgent = userAgent
-}
-
-/** Two lists of entries as one. */
-function chained(first: Entry, rest: Entry | undefined): Entry {
-  let last = first
-  while (last.next !== null) last = last.next
-  last.next = rest ?? null
-  return first
 }
 
 /** The entries of one credential, as they are written and shown. */

@@ -49,7 +49,10 @@ export async function viewCredential(context: Viewing, record: CredentialRecord)
   return (await viewCredentials(context, [record]))[0]!
 }
 
-/** One that was just made: nobody can have used it, as its secret was not handed out yet, and nothing has to be read. */
+/**
+ * One that was just made, from what is known of it. Its usage is not asked for: it has been there for a moment, and what it
+ * is proven by mostly stands in this answer.
+ */
 export function viewNewCredential(
   { clock }: Pick<Context, 'clock'>,
   record: CredentialRecord,

@@ -51,11 +51,26 @@ function expectRow(connection: SqliteConnection, { table, id, revision }: RowAt)
 }
 
 function insert(connection: SqliteConnection, put: Put): void {
-  const { table, record } = put
   constrained(connection, put, () => {
-    connection.run(STATEMENTS[table].insert, ...toRow(table, record))
+    insertRow(connection, put)
     putLists(connection, put)
   })
+}
+
+function insertRow(connection: SqliteConnection, { table, record }: Put): void {
+  try {
+    connection.run(STATEMENTS[table].insert, ...toRow(table, record))
+  } catch (error) {
+    // A row made in between is told as such and not by its name.
+    if (isTaken(error) && exists(connection, table, record.id))
+      throw new WriteConflict({ type: 'revision', table, id: record.id })
+    throw error
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code === CONSTRAINT_UNIQUE || code === CONSTRAINT_PRIMARY_KEY
 }
 
 function update(connection: SqliteConnection, put: Put): void {
@@ -110,16 +125,11 @@ function constrained(connection: SqliteConnection, put: Put, statements: () => v
   try {
     statements()
   } catch (error) {
-    const code = sqliteCode(error)
-    if (code === CONSTRAINT_UNIQUE || code === CONSTRAINT_PRIMARY_KEY) {
-      const { table, record } = put
-      // A row made in between is told as such and not by its name.
-      if (record.revision === 1 && exists(connection, table, record.id))
-        throw new WriteConflict({ type: 'revision', table, id: record.id })
+    if (isTaken(error)) {
       const field = uniqueField(error as Error, put.table)
       throw new WriteConflict({ type: 'taken', table: put.table, field })
     }
-    if (code !== CONSTRAINT_FOREIGN_KEY) throw error
+    if (sqliteCode(error) !== CONSTRAINT_FOREIGN_KEY) throw error
     const missing = referencesOf(put).find(
       ({ table, id }) => !existsIn(connection, table, id, put.record.workspaceId),
     )
@@ -180,19 +190,27 @@ export function applySpend(
   return result
 }
 
-/** See Store.forgetIdempotencyBefore and Store.forgetChangesBefore. */
+/** What is forgotten by its age: where it stands, its key, and whether a row is too old. */
+const FORGETTABLE = {
+  idempotency: { table: 'idempotency', key: 'scope, key', isOld: 'created_at_ms < ?' },
+  changes: { table: 'changes', key: 'position', isOld: 'at_ms < ?' },
+  // Word for word as the index `access_token_end` has it, or the index would not be used.
+  access_tokens: { table: 'credential', key: 'id', isOld: "kind = 'access_token' AND expires_at_ms < ?" },
+} as const
+
+export type Forgettable = keyof typeof FORGETTABLE
+
+/**
+ * See Store.forgetIdempotencyBefore, forgetChangesBefore and forgetAccessTokensBefore.
+ * @returns how many: fewer than `limit` when it was all of them
+ */
 export function forgetBefore(
   connection: SqliteConnection,
-  what: 'idempotency' | 'changes',
+  what: Forgettable,
   beforeMs: number,
-): void {
-  const column = what === 'changes' ? 'at_ms' : 'created_at_ms'
-  connection.run(`DELETE FROM ${what} WHERE ${column} < ?`, beforeMs)
-}
-
-/** See Store.forgetAccessTokensBefore. @returns how many: fewer than `limit` when it was all of them */
-export function forgetAccessTokens(connection: SqliteConnection, beforeMs: number, limit: number): number {
-  // Word for word as the index `access_token_end` has it, or the index would not be used.
-  const over = "SELECT id FROM credential WHERE kind = 'access_token' AND expires_at_ms < ? LIMIT ?"
-  return connection.all(`DELETE FROM credential WHERE id IN (${over}) RETURNING 1`, beforeMs, limit).length
+  limit: number,
+): number {
+  const { table, key, isOld } = FORGETTABLE[what]
+  const old = `SELECT ${key} FROM ${table} WHERE ${isOld} LIMIT ?`
+  return connection.all(`DELETE FROM ${table} WHERE (${key}) IN (${old}) RETURNING 1`, beforeMs, limit).length
 }

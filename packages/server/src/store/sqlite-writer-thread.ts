@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads'
 import { type JournalSeen, type JournalTried, keepJournal, NOT_SEEN } from './keep-journal.ts'
 import type { CommitResult, Store, Write } from './port.ts'
-import { applySpend, applyWrite, forgetAccessTokens, forgetBefore } from './sqlite-apply-write.ts'
+import { applySpend, applyWrite, type Forgettable, forgetBefore } from './sqlite-apply-write.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { messageOf, type Outcome, outcomeOf, serveThread } from './thread-service.ts'
 import { WriteConflict } from './write-order.ts'
@@ -10,8 +10,13 @@ import { WriteConflict } from './write-order.ts'
 export type WriterRequest =
   | { readonly type: 'commit'; readonly write: Write }
   | { readonly type: 'spend'; readonly args: Parameters<Store['spendCredits']> }
-  | { readonly type: 'forget'; readonly what: 'idempotency' | 'changes'; readonly beforeMs: number }
-  | { readonly type: 'forget_access_tokens'; readonly beforeMs: number; readonly limit: number }
+  | {
+      readonly type: 'forget'
+      readonly what: Forgettable
+      readonly beforeMs: number
+      /** Most rows: each page that a request changes is held until its batch is over. */
+      readonly limit: number
+    }
   /** Brings the journal of revocations up to date, and marks it when its last mark is older than `markIfBeforeMs`. */
   | { readonly type: 'journal'; readonly nowMs: number; readonly markIfBeforeMs: number }
 
@@ -158,9 +163,7 @@ function carryOut(request: WriterRequest): unknown {
     case 'spend':
       return applySpend(connection, ...request.args)
     case 'forget':
-      return forgetBefore(connection, request.what, request.beforeMs)
-    case 'forget_access_tokens':
-      return forgetAccessTokens(connection, request.beforeMs, request.limit)
+      return forgetBefore(connection, request.what, request.beforeMs, request.limit)
     case 'journal':
       // It comes after the commit.
       return null

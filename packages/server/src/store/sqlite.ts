@@ -12,6 +12,7 @@ import {
   StoreFault,
   type Write,
 } from './port.ts'
+import type { Forgettable } from './sqlite-apply-write.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting, prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteLock } from './sqlite-lock.ts'
@@ -108,16 +109,15 @@ class SqliteStore extends SqliteReads implements Store {
   }
 
   async forgetIdempotencyBefore(ms: number): Promise<void> {
-    await this.#write({ type: 'forget', what: 'idempotency', beforeMs: ms })
+    await this.#forget('idempotency', ms)
   }
 
   async forgetChangesBefore(ms: number): Promise<void> {
-    await this.#write({ type: 'forget', what: 'changes', beforeMs: ms })
+    await this.#forget('changes', ms)
   }
 
   async forgetAccessTokensBefore(ms: number): Promise<void> {
-    const request = { type: 'forget_access_tokens', beforeMs: ms, limit: FORGET_AT_ONCE } as const
-    while ((await this.#write(request)) === FORGET_AT_ONCE);
+    await this.#forget('access_tokens', ms)
   }
 
   async listen(listener: FeedListener): Promise<() => Promise<void>> {
@@ -167,6 +167,11 @@ class SqliteStore extends SqliteReads implements Store {
     await this.#journal?.close()
     await this.#writer.close()
     this.#use.release()
+  }
+
+  async #forget(what: Forgettable, beforeMs: number): Promise<void> {
+    const request = { type: 'forget', what, beforeMs, limit: FORGET_AT_ONCE } as const
+    while ((await this.#write(request)) === FORGET_AT_ONCE);
   }
 
   #write(request: WriterRequest): Promise<unknown> {

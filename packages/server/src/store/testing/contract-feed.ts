@@ -113,6 +113,19 @@ export const FEED_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'more old changes than are forgotten at once are all forgotten',
+    async run(store) {
+      await seed(store)
+      const at = (atMs: number) => store.commit(aWrite({ audit: anAudit({ atMs }) }))
+      for (let made = 0; made < 2_100; made += 700)
+        await Promise.all(Array.from({ length: 700 }, () => at(5_000)))
+      await at(7_000)
+      await store.forgetChangesBefore(7_000)
+      const { head, changes } = await store.changesSince(0, 3_000)
+      assert.deepEqual([head, changes.map(({ position }) => position)], [2_102, [2_102]])
+    },
+  },
+  {
     name: 'old changes are forgotten, and neither positions nor the trail with them',
     async run(store) {
       await seed(store)
