@@ -1,3 +1,4 @@
+import type { Decision } from '../decision.ts'
 import type { ApiRecord, CredentialRecord, PrincipalRecord, RoleRecord, Route } from '../records.ts'
 
 /** Records for tests: plain ones that allow everything, each field of which can be replaced. */
@@ -100,6 +101,30 @@ export function aCredential(change: Partial<CredentialRecord> = {}): CredentialR
     parentId: null,
     parentVersion: null,
     issuerToken: null,
+    ...change,
+  }
+}
+
+/** A request that passed, of nobody in particular. */
+export function aDecision(change: Partial<Decision> = {}): Decision {
+  return {
+    code: 'VALID',
+    failedCheck: null,
+    detail: null,
+    api: null,
+    route: null,
+    public: false,
+    credential: null,
+    version: null,
+    principal: null,
+    scopes: [],
+    required: null,
+    limits: [],
+    takesBasic: false,
+    retryAfterSeconds: null,
+    staleSeconds: null,
+    dpop: null,
+    seat: null,
     ...change,
   }
 }

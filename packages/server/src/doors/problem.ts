@@ -43,21 +43,32 @@ export function faultAnswer(
   errors: readonly FieldError[] = [],
 ): HttpAnswer {
   const { status, title } = FAULTS[code]
-  const body = {
-    type: problemType(code),
-    title,
-    status,
-    code,
-    detail: redactSecrets(detail),
-    ...(errors.length > 0 && { errors: errors.map(withoutSecrets) }),
-    request_id: requestId,
-  }
+  const members = errors.length > 0 ? { errors: errors.map(withoutSecrets) } : {}
+  return problemJson({ status, title, code, detail: redactSecrets(detail), requestId }, members)
+}
+
+export interface Problem {
+  readonly status: number
+  readonly title: string
+  readonly code: string
+  readonly detail: string
+  readonly requestId: string
+}
+
+/** RFC 9457, with members and headers of its own. */
+export function problemJson(
+  { status, title, code, detail, requestId }: Problem,
+  members: Readonly<Record<string, unknown>>,
+  headers: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  const body = { type: problemType(code), title, status, code, detail, ...members, request_id: requestId }
   return {
     status,
     headers: {
       'content-type': PROBLEM_JSON,
       'cache-control': 'no-store',
       'credence-request-id': requestId,
+      ...headers,
     },
     body: JSON.stringify(body),
   }

@@ -1,33 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Decision, LimitState, VerdictCode } from '@credence/core'
-import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
+import { aCredential, aDecision, anApi, aPrincipal } from '@credence/core/testing/records'
 import type { DecisionEntry } from './decision-entry.ts'
 import { DecisionLog } from './decisions.ts'
 
 const WORKSPACE = 'ws_000000000001'
 
 function decision(code: VerdictCode, change: Partial<Decision> = {}): Decision {
-  return {
-    code,
-    failedCheck: null,
-    detail: null,
-    api: null,
-    route: null,
-    public: false,
-    credential: null,
-    version: null,
-    principal: null,
-    scopes: [],
-    required: null,
-    limits: [],
-    takesBasic: false,
-    retryAfterSeconds: null,
-    staleSeconds: null,
-    dpop: null,
-    seat: null,
-    ...change,
-  }
+  return aDecision({ code, ...change })
 }
 
 function entry(requestId: string, change: Partial<DecisionEntry> = {}): DecisionEntry {

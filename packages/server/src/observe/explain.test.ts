@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CHECKS, type Decision, VERDICT_CODES } from '@credence/core'
-import { aCredential, anApi, aPrincipal } from '@credence/core/testing/records'
+import { aCredential, aDecision, anApi, aPrincipal } from '@credence/core/testing/records'
 import type { DecisionEntry } from './decision-entry.ts'
 import { explain } from './explain.ts'
 
@@ -18,26 +18,16 @@ function entry(decision: Partial<Decision>, change: Partial<DecisionEntry> = {})
     method: 'POST',
     path: '/orders/7',
     ip: '192.0.2.7',
-    decision: {
-      code: 'VALID',
-      failedCheck: null,
-      detail: null,
+    decision: aDecision({
       api: anApi(),
       route: 'POST /orders/*',
-      public: false,
       credential: aCredential(),
       version: 1,
       principal: aPrincipal(),
       scopes: ['orders:read'],
       required: 'orders:write',
-      limits: [],
-      takesBasic: false,
-      retryAfterSeconds: null,
-      staleSeconds: null,
-      dpop: null,
-      seat: null,
       ...decision,
-    },
+    }),
     ...change,
   }
 }

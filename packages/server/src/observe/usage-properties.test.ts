@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { VerdictCode } from '@credence/core'
-import { aCredential } from '@credence/core/testing/records'
+import { aCredential, aDecision } from '@credence/core/testing/records'
 import { checkAsyncProperty, refutesAsync } from '@credence/core/testing/rounds'
 import fc from 'fast-check'
 import { openMemoryUsageStore } from '../store/usage-memory.ts'
@@ -94,26 +94,12 @@ function use(usage: UsageRecorder, truth: Map<string, number>, caller: number, h
   const version = 1 + (caller % 2)
   const code: VerdictCode = !hasSeat && caller % 3 === 0 ? 'EXPIRED' : 'VALID'
   const before = usage.stats.dropped
-  const credential = aCredential({ id: idOf(caller) })
-  const decision = {
-    ...{ code, failedCheck: null, detail: null, api: null, route: null, public: false, credential, version },
-    ...{
-      principal: null,
-      scopes: [],
-      required: null,
-      limits: [],
-      takesBasic: false,
-      retryAfterSeconds: null,
-    },
-    ...{
-      staleSeconds: null,
-      dpop: null,
-      seat: hasSeat ? 1 + caller * (caller % 5 === 0 ? MAX_ENTRIES : 1) : null,
-    },
-  } as const
+  const id = idOf(caller)
+  const seat = hasSeat ? 1 + caller * (caller % 5 === 0 ? MAX_ENTRIES : 1) : null
+  const decision = aDecision({ code, credential: aCredential({ id }), version, seat })
   usage.record(decision, { atMs: caller, ip: null, headers: [] })
   if (usage.stats.dropped > before) return
-  const key = `${decision.credential.id} ${version} ${code}`
+  const key = `${id} ${version} ${code}`
   truth.set(key, (truth.get(key) ?? 0) + 1)
 }
 

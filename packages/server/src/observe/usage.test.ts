@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Decision, VerdictCode } from '@credence/core'
-import { aCredential } from '@credence/core/testing/records'
+import { aCredential, aDecision } from '@credence/core/testing/records'
 import { openMemoryUsageStore } from '../store/usage-memory.ts'
 import type { FlushPart, UsageDelta } from '../store/usage-port.ts'
 import { type UsageOptions, UsageRecorder } from './usage.ts'
@@ -9,25 +9,7 @@ import { type UsageOptions, UsageRecorder } from './usage.ts'
 const ID = aCredential().id
 
 function decision(code: VerdictCode = 'VALID', version = 1, id = ID): Decision {
-  return {
-    code,
-    failedCheck: null,
-    detail: null,
-    api: null,
-    route: null,
-    public: false,
-    credential: aCredential({ id }),
-    version,
-    principal: null,
-    scopes: [],
-    required: null,
-    limits: [],
-    takesBasic: false,
-    retryAfterSeconds: null,
-    staleSeconds: null,
-    dpop: null,
-    seat: null,
-  }
+  return aDecision({ code, credential: aCredential({ id }), version })
 }
 
 const unproven: Decision = { ...decision('BAD_SECRET'), credential: null, version: null }

@@ -18,7 +18,10 @@ export async function viewGrants(
   const apis = await Promise.all(grants.map(({ apiId }) => store.read('api', apiId)))
   const roleIds = grants.flatMap((grant) => grant.roleIds)
   const roles = await Promise.all(roleIds.map((id) => store.read('role', id)))
-  const rows = { apis: apis.filter(isThere), roles: roles.filter(isThere) }
+  const rows = {
+    apis: apis.filter((api) => api !== undefined),
+    roles: roles.filter((role) => role !== undefined),
+  }
   return viewGrantsWith(rows, grants)
 }
 
@@ -34,8 +37,4 @@ export function viewGrantsWith({ apis, roles }: GrantedRows, grants: readonly Gr
 
 function nameOf(rows: readonly { readonly id: string; readonly name: string }[], id: string): string {
   return rows.find((row) => row.id === id)?.name ?? id
-}
-
-function isThere<R>(row: R | undefined): row is R {
-  return row !== undefined
 }

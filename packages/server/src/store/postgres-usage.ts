@@ -92,10 +92,8 @@ class PostgresUsageStore implements UsageStore {
     const nowMs = this.#clock()
     const rows = summed(batch).map(toRow)
     const adds = inGroups(rows).map((group) => statement(ADD, JSON.stringify(group)))
-    const note = [
-      statement(NOTE_PART, partName(part), part.id, nowMs),
-      statement(FORGET_FLUSHES, nowMs - FLUSH_LIFE_MS),
-    ]
+    const note = [statement(NOTE_PART, partName(part), part.id, nowMs)]
+    if (part.isLast) note.push(statement(FORGET_FLUSHES, nowMs - FLUSH_LIFE_MS))
     const before = partsBefore(part)
     if (before.length > 0) note.push(statement(FORGET_PARTS, JSON.stringify(before)))
     // A part that is there was counted by one whose answer did not arrive.

@@ -1,5 +1,6 @@
 import type { CredentialRecord, Records, TableName } from '@credence/core'
 import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
+import { type Forgettable, forgetting } from './forgettable.ts'
 import { givenFilters } from './list-query.ts'
 import { type MigrateMode, type MigrationPlan, STORE_MIGRATIONS } from './migrate.ts'
 import {
@@ -57,12 +58,6 @@ const STARTING = { statementMs: 0, lockMs: 10_000 }
 const START_WAIT_MS = 12_000
 /** Rows that are forgotten in one statement, so that none takes long. */
 const FORGET_AT_ONCE = 5000
-const FORGET = {
-  idempotency: forgetting('idempotency', 'scope, key', 'created_at_ms'),
-  changes: forgetting('changes', 'position', 'at_ms'),
-  accessTokens: forgetting('credential', 'id', "kind = 'access_token' AND expires_at_ms"),
-}
-
 const READINGS = readingsFor(POSTGRES)
 
 /** Opens the database, once its schema is as `migrate` wants it. @throws StoreFault */
@@ -167,15 +162,15 @@ class PostgresStore implements Store {
   }
 
   forgetIdempotencyBefore(ms: number): Promise<void> {
-    return this.#forget(FORGET.idempotency, ms)
+    return this.#forget('idempotency', ms)
   }
 
   forgetChangesBefore(ms: number): Promise<void> {
-    return this.#forget(FORGET.changes, ms)
+    return this.#forget('changes', ms)
   }
 
   forgetAccessTokensBefore(ms: number): Promise<void> {
-    return this.#forget(FORGET.accessTokens, ms)
+    return this.#forget('accessTokens', ms)
   }
 
   changesSince(position: number, limit: number): Promise<FeedPage> {
@@ -275,10 +270,12 @@ class PostgresStore implements Store {
     }
   }
 
-  async #forget(sql: string, beforeMs: number): Promise<void> {
+  async #forget(what: Forgettable, beforeMs: number): Promise<void> {
+    const gone = forgetting(what, '$1', FORGET_AT_ONCE)
+    const sql = `WITH gone AS (${gone}) SELECT count(*) AS rows FROM gone`
     const statement = { sql, values: [beforeMs], isCommon: false }
-    for (let gone = FORGET_AT_ONCE; gone === FORGET_AT_ONCE; )
-      gone = await this.#list({ ...statement, result: ([row]) => Number(row?.rows) })
+    for (let rows = FORGET_AT_ONCE; rows === FORGET_AT_ONCE; )
+      rows = await this.#list({ ...statement, result: ([row]) => Number(row?.rows) })
   }
 
   #mustBeOpen(): void {
@@ -299,11 +296,4 @@ function understood<R>({ result }: Reading<R>, rows: readonly SqlRow[]): R {
   } catch {
     throw new StoreFault('A row of the database holds what was never written there')
   }
-}
-
-/** Forgets old rows of a table, a few at a time, and tells how many. Parameter: the age. */
-function forgetting(table: string, key: string, age: string): string {
-  const old = `SELECT ${key} FROM ${table} WHERE ${age} < $1 LIMIT ${FORGET_AT_ONCE}`
-  const gone = `DELETE FROM ${table} WHERE (${key}) IN (${old}) RETURNING 1`
-  return `WITH gone AS (${gone}) SELECT count(*) AS rows FROM gone`
 }

@@ -1,6 +1,7 @@
 import type { CredentialRecord, TableName } from '@credence/core'
 import { auditHash, canonicalJson } from './audit-chain.ts'
 import { takeCredits } from './credits.ts'
+import { type Forgettable, forgetting } from './forgettable.ts'
 import type { CreditResult, IdempotencyEntry, Put, RowAt, Store, Write } from './port.ts'
 import {
   CONSTRAINT_FOREIGN_KEY,
@@ -190,27 +191,13 @@ export function applySpend(
   return result
 }
 
-/** What is forgotten by its age: where it stands, its key, and whether a row is too old. */
-const FORGETTABLE = {
-  idempotency: { table: 'idempotency', key: 'scope, key', isOld: 'created_at_ms < ?' },
-  changes: { table: 'changes', key: 'position', isOld: 'at_ms < ?' },
-  // Word for word as the index `access_token_end` has it, or the index would not be used.
-  access_tokens: { table: 'credential', key: 'id', isOld: "kind = 'access_token' AND expires_at_ms < ?" },
-} as const
-
-export type Forgettable = keyof typeof FORGETTABLE
+/** Rows that are forgotten in one request: no other waits long behind it, and what it changes is held until its batch is over. */
+export const FORGET_AT_ONCE = 1000
 
 /**
  * See Store.forgetIdempotencyBefore, forgetChangesBefore and forgetAccessTokensBefore.
- * @returns how many: fewer than `limit` when it was all of them
+ * @returns how many: fewer than FORGET_AT_ONCE when it was all of them
  */
-export function forgetBefore(
-  connection: SqliteConnection,
-  what: Forgettable,
-  beforeMs: number,
-  limit: number,
-): number {
-  const { table, key, isOld } = FORGETTABLE[what]
-  const old = `SELECT ${key} FROM ${table} WHERE ${isOld} LIMIT ?`
-  return connection.all(`DELETE FROM ${table} WHERE (${key}) IN (${old}) RETURNING 1`, beforeMs, limit).length
+export function forgetBefore(connection: SqliteConnection, what: Forgettable, beforeMs: number): number {
+  return connection.all(forgetting(what, '?', FORGET_AT_ONCE), beforeMs).length
 }

@@ -61,7 +61,7 @@ function together(write: () => void): void {
 
 /** Whether this part of a flush was not counted yet; from now on it was. */
 function isNew(part: FlushPart, nowMs: number): boolean {
-  connection.run('DELETE FROM flushes WHERE at_ms < ?', nowMs - FLUSH_LIFE_MS)
+  if (part.isLast) connection.run('DELETE FROM flushes WHERE at_ms < ?', nowMs - FLUSH_LIFE_MS)
   if (connection.get('SELECT 1 FROM flushes WHERE id = ?', part.id) !== undefined) return false
   const insert = 'INSERT OR IGNORE INTO flushes (id, at_ms) VALUES (?, ?)'
   if (connection.run(insert, partName(part), nowMs) === 0) return false

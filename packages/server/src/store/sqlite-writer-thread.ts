@@ -1,8 +1,9 @@
 /** The writer thread: the only place where a store's file is written. */
 import { workerData } from 'node:worker_threads'
+import type { Forgettable } from './forgettable.ts'
 import { type JournalSeen, type JournalTried, keepJournal, NOT_SEEN } from './keep-journal.ts'
 import type { CommitResult, Store, Write } from './port.ts'
-import { applySpend, applyWrite, type Forgettable, forgetBefore } from './sqlite-apply-write.ts'
+import { applySpend, applyWrite, forgetBefore } from './sqlite-apply-write.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { messageOf, type Outcome, outcomeOf, serveThread } from './thread-service.ts'
 import { WriteConflict } from './write-order.ts'
@@ -10,13 +11,7 @@ import { WriteConflict } from './write-order.ts'
 export type WriterRequest =
   | { readonly type: 'commit'; readonly write: Write }
   | { readonly type: 'spend'; readonly args: Parameters<Store['spendCredits']> }
-  | {
-      readonly type: 'forget'
-      readonly what: Forgettable
-      readonly beforeMs: number
-      /** Most rows: each page that a request changes is held until its batch is over. */
-      readonly limit: number
-    }
+  | { readonly type: 'forget'; readonly what: Forgettable; readonly beforeMs: number }
   /** Brings the journal of revocations up to date, and marks it when its last mark is older than `markIfBeforeMs`. */
   | { readonly type: 'journal'; readonly nowMs: number; readonly markIfBeforeMs: number }
 
@@ -163,7 +158,7 @@ function carryOut(request: WriterRequest): unknown {
     case 'spend':
       return applySpend(connection, ...request.args)
     case 'forget':
-      return forgetBefore(connection, request.what, request.beforeMs, request.limit)
+      return forgetBefore(connection, request.what, request.beforeMs)
     case 'journal':
       // It comes after the commit.
       return null

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { COPY_SETTING, refuseUnfinishedCopy } from './copy-port.ts'
+import type { Forgettable } from './forgettable.ts'
 import { LocalMembers } from './local-members.ts'
 import { type MigrateMode, STORE_MIGRATIONS } from './migrate.ts'
 import {
@@ -12,7 +13,7 @@ import {
   StoreFault,
   type Write,
 } from './port.ts'
-import type { Forgettable } from './sqlite-apply-write.ts'
+import { FORGET_AT_ONCE } from './sqlite-apply-write.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { faulting, prepareSqliteFile } from './sqlite-file.ts'
 import { SqliteLock } from './sqlite-lock.ts'
@@ -33,8 +34,6 @@ export interface SqliteStoreSettings {
 
 /** Writes that may wait for the disk at once. A second of commits, so that busy is told and not queued up. */
 const MAX_PENDING_WRITES = 4096
-/** Rows that are forgotten in one request, so that no other waits long behind it. */
-const FORGET_AT_ONCE = 1000
 /** A first start takes milliseconds; whoever needs longer is stuck. */
 const START_WAIT_MS = 10_000
 const START_RETRY_MS = 20
@@ -117,7 +116,7 @@ class SqliteStore extends SqliteReads implements Store {
   }
 
   async forgetAccessTokensBefore(ms: number): Promise<void> {
-    await this.#forget('access_tokens', ms)
+    await this.#forget('accessTokens', ms)
   }
 
   async listen(listener: FeedListener): Promise<() => Promise<void>> {
@@ -170,8 +169,7 @@ class SqliteStore extends SqliteReads implements Store {
   }
 
   async #forget(what: Forgettable, beforeMs: number): Promise<void> {
-    const request = { type: 'forget', what, beforeMs, limit: FORGET_AT_ONCE } as const
-    while ((await this.#write(request)) === FORGET_AT_ONCE);
+    while ((await this.#write({ type: 'forget', what, beforeMs })) === FORGET_AT_ONCE);
   }
 
   #write(request: WriterRequest): Promise<unknown> {
